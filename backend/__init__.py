@@ -1,0 +1,1 @@
+"""The server: audio in, text out, told to anyone who asks."""

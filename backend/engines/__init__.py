@@ -1,0 +1,103 @@
+"""Engines: models that transcribe. What one is, and which one to take.
+
+An engine is plain blocking code that lives on one thread, its own: `backend.engines.desk`
+calls it there and nowhere else. It may raise `EngineError`, whose text says how to mend it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Audio = npt.NDArray[np.int16]
+"""Mono samples at 16 kHz, shape ``(samples,)``."""
+
+RATE = 16_000
+"""Samples a second."""
+
+
+class EngineError(Exception):
+    """An engine can't do what was asked. The text says why and how to mend it."""
+
+
+class Cancelled(Exception):
+    """Raised inside an engine's call when nobody wants its answer any more."""
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """How to read an utterance."""
+
+    language: str | None = None
+    """ISO 639 code; None detects it where the engine can."""
+    task: str = "transcribe"
+    """``transcribe`` or ``translate``."""
+    prompt: str | None = None
+    words: bool = False
+    """Give words with times and confidence."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """The engine's own settings, from the profile."""
+
+
+@dataclass(frozen=True)
+class SpokenWord:
+    """A word within an utterance."""
+
+    text: str
+    start: float
+    """Seconds from the beginning of the audio given."""
+    end: float
+    """Seconds from the beginning of the audio given."""
+    confidence: float | None = None
+    """0 to 1."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What an engine understood. An empty text is a legal answer: nothing was said."""
+
+    text: str
+    language: str | None = None
+    confidence: float | None = None
+    """0 to 1, measured from the model's own probabilities; None when it has none."""
+    words: tuple[SpokenWord, ...] = ()
+
+
+Progress = Callable[[str, float, float | None], None]
+"""Called with the stage (``download``, ``load``, ``warm-up``, ``ready``), done and total."""
+
+
+class Engine(Protocol):
+    """A model that transcribes. All but `cancel` is called on the engine's own thread."""
+
+    name: str
+    model: str
+    device: str
+    """What computes: ``gpu`` or ``cpu``."""
+
+    def load(self, progress: Progress) -> None:
+        """Get the model into memory. Raises `EngineError`."""
+
+    def warm_up(self) -> None:
+        """Run once on nothing, so that the first words don't pay for it."""
+
+    def partial(self, utterance: str, audio: Audio, wishes: Wishes) -> Reading:
+        """Read an unfinished utterance from its beginning; called again as it grows.
+
+        Args:
+            utterance: its id, the same each time.
+            audio: all of it so far.
+
+        Raises `EngineError`, or `Cancelled` after `cancel`.
+        """
+
+    def final(self, utterance: str, audio: Audio, wishes: Wishes) -> Reading:
+        """Read a whole utterance. Raises `EngineError`, or `Cancelled` after `cancel`."""
+
+    def cancel(self) -> None:
+        """Have the call in progress raise `Cancelled` soon. Called from any thread."""
+
+    def unload(self) -> None:
+        """Give the memory back. `load` may follow."""

@@ -1,0 +1,219 @@
+"""The REST shapes. Requests refuse unknown fields; answers may grow.
+
+Times are in seconds; ``timestamp`` in errors is ISO 8601 in UTC.
+"""
+
+from typing import Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from common.events import EngineStatus, Shape, Word
+
+
+class Request(BaseModel):
+    """A body that a client sends."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False
+    )
+
+
+class Fault(Shape):
+    """The body of every refusal."""
+
+    error: str
+    """What happened, in few words."""
+    details: str
+    """What was wrong, and how to mend it."""
+    status_code: int
+    timestamp: str
+
+
+class Health(Shape):
+    """``GET /health``"""
+
+    status: Literal["healthy"] = "healthy"
+    version: str
+    connections: int
+    """WebSocket clients of the event stream."""
+    uptime: float
+
+
+class AudioStatus(Shape):
+    """What the listening session hears."""
+
+    device: str | None = None
+    level_dbfs: float | None = None
+    silent: bool | None = None
+    """True when nothing but digital zeros arrive; null while nothing listens."""
+
+
+class SessionInfo(Shape):
+    """One listening, from one source."""
+
+    session_id: str
+    source: str
+    profile: str | None = None
+    started: float
+    """Unix seconds."""
+    audio_seconds: float
+    """Sound heard so far."""
+    finals: int
+    lost_seconds: float = 0.0
+    """Sound dropped because it came faster than it could be taken in."""
+
+
+class Status(Shape):
+    """``GET /api/v1/system/status``"""
+
+    status: Literal["online"] = "online"
+    version: str
+    uptime: float
+    running: bool
+    profile: str | None
+    active_features: list[str]
+    active_connections: int
+    sessions: list[SessionInfo]
+    engine: EngineStatus
+    audio: AudioStatus
+
+
+class StartRequest(Request):
+    """``POST /api/v1/system/start``"""
+
+    profile: str | None = None
+    """Null takes the server's default profile."""
+    custom_config: dict[str, Any] = {}
+    """Laid deeply over the profile, then validated."""
+    restart: bool = False
+    """Replace a session that runs already."""
+
+
+class Started(Shape):
+    """What ``start`` did."""
+
+    started: bool
+    session_id: str
+    profile: str
+    active_features: list[str]
+
+
+class Stopped(Shape):
+    """What ``stop`` did."""
+
+    stopped: bool
+    sessions: int
+    """How many were stopped."""
+
+
+class SessionRequest(Request):
+    """``POST /api/v1/transcription/sessions``"""
+
+    profile: str | None = None
+    custom_config: dict[str, Any] = {}
+    session_id: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+    """The client's own name for the session; null has the server draw one."""
+
+
+class AudioHello(SessionRequest):
+    """The first text frame on ``/api/v1/audio``."""
+
+    sample_rate: int = Field(16000, ge=4000, le=384000)
+    """Samples a second."""
+    encoding: Literal["pcm_s16le", "pcm_f32le"] = "pcm_s16le"
+    """Little-endian samples: 16-bit integers, or 32-bit floats from -1 to 1."""
+    channels: int = Field(1, ge=1, le=32)
+    """Interleaved channels; they are mixed to one."""
+
+
+class SessionOpened(Shape):
+    """A session fed by the client is open."""
+
+    session_id: str
+
+
+class SessionClosed(Shape):
+    """A session fed by the client was ended."""
+
+    stopped: bool
+    text: str
+    """Everything it heard, its last words included."""
+
+
+class Sessions(Shape):
+    """``GET /api/v1/transcription/sessions``"""
+
+    sessions: list[SessionInfo]
+
+
+class ProfileSummary(Shape):
+    """A profile in a list."""
+
+    name: str
+    description: str
+    builtin: bool
+
+
+class Profiles(Shape):
+    """``GET /api/v1/system/profiles``"""
+
+    profiles: list[ProfileSummary]
+    default: str
+
+
+class NamedProfile(Shape):
+    """``GET /api/v1/system/profiles/{name}``"""
+
+    name: str
+    builtin: bool
+    config: dict[str, Any]
+
+
+class TranscribeRequest(Request):
+    """``POST /api/v1/transcription/transcribe`` as JSON."""
+
+    audio_data: str
+    """The audio, base64."""
+    format: str | None = None
+    """``pcm_s16le`` for headerless 16 kHz mono PCM; null looks at the data."""
+    session_id: str | None = None
+    """The data are a chunk of this session: headerless 16 kHz mono PCM."""
+    is_final: bool = False
+    """The session's last chunk: it is ended after it."""
+    language: str | None = Field(None, pattern=r"^[a-z]{2,3}$")
+    prompt: str | None = Field(None, max_length=2000)
+    words: bool = False
+
+
+class Segment(Shape):
+    """A stretch of speech within the audio."""
+
+    start: float
+    end: float
+    text: str
+    confidence: float | None = None
+    words: list[Word] = []
+
+
+class Transcript(Shape):
+    """What ``transcribe`` understood."""
+
+    text: str
+    language: str | None = None
+    duration: float
+    """Seconds of audio."""
+    segments: list[Segment] = []
+    engine: str
+    model: str | None = None
+    processing_seconds: float
+
+
+Data = TypeVar("Data")
+
+
+class Success(Shape, Generic[Data]):
+    """An answer in the reference's envelope."""
+
+    status: Literal["success"] = "success"
+    message: str
+    data: Data

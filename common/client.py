@@ -1,0 +1,289 @@
+"""The Python client: REST calls here, the event stream and audio upload in `common.stream`.
+
+    async with Client("http://studio.local:8000", token="…") as server:
+        await server.start("vad-triggered")
+        async for event in server.events():
+            if isinstance(event, Transcription) and event.is_final:
+                print(event.text)
+
+Every method raises what `common.problems` lists and nothing else for a server that is
+away, refuses or misbehaves.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from urllib.parse import quote
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from common.api import (
+    AudioHello,
+    Health,
+    NamedProfile,
+    Profiles,
+    SessionClosed,
+    SessionInfo,
+    SessionOpened,
+    SessionRequest,
+    Sessions,
+    Started,
+    StartRequest,
+    Status,
+    Stopped,
+    Success,
+    Transcript,
+)
+from common.problems import Broken, ClientError, Refused, Unauthorized, Unreachable, refusal
+from common.stream import AudioUpload, EventStream, Link
+
+Shape = TypeVar("Shape", bound=BaseModel)
+
+TYPES = {
+    ".wav": "audio/wav",
+    ".flac": "audio/flac",
+    ".ogg": "audio/ogg",
+    ".opus": "audio/ogg",
+    ".mp3": "audio/mpeg",
+}
+"""Content types of the files that `Client.transcribe` is given by path."""
+
+
+class Client:
+    """A connection to one server. Use it as an async context manager."""
+
+    def __init__(
+        self, url: str = "http://127.0.0.1:8000", token: str | None = None, *, timeout: float = 10.0
+    ) -> None:
+        """
+        Args:
+            url: where the server is, such as ``http://studio.local:8000``.
+            token: the server's token, where it wants one.
+            timeout: seconds for a request; transcribing, starting and stopping take as long as
+                they take.
+
+        Raises `ValueError` for something that is no ``http`` or ``https`` URL.
+        """
+        parsed = httpx.URL(url)
+        if parsed.scheme not in ("http", "https") or not parsed.host:
+            raise ValueError(f"not a server's address: {url!r}; expected http://HOST:PORT")
+        self.url = url.rstrip("/")
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._http = httpx.AsyncClient(
+            base_url=self.url, headers=self._headers, timeout=timeout, trust_env=False
+        )
+        self._patient = httpx.Timeout(timeout, read=None)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the HTTP connections. Streams are closed by their own context managers."""
+        await self._http.aclose()
+
+    async def health(self) -> Health:
+        """Ask whether the server is alive; needs no token."""
+        return await self._get("/health", Health)
+
+    async def status(self) -> Status:
+        """Return the server's state: what runs, which engine and why, who is connected."""
+        return await self._get("/api/v1/system/status", Status)
+
+    async def start(
+        self,
+        profile: str | None = None,
+        custom_config: Mapping[str, Any] | None = None,
+        *,
+        restart: bool = False,
+    ) -> Started:
+        """Start the server's own listening.
+
+        Args:
+            profile: a profile's name; None takes the server's default.
+            custom_config: laid deeply over the profile.
+            restart: replace a session that runs already, which is 409 otherwise.
+        """
+        body = StartRequest(
+            profile=profile, custom_config=dict(custom_config or {}), restart=restart
+        )
+        return (await self._post("/api/v1/system/start", body, Success[Started])).data
+
+    async def stop(self) -> Stopped:
+        """Stop all transcription; speech in progress is finished and delivered first."""
+        return (await self._post("/api/v1/system/stop", None, Success[Stopped])).data
+
+    async def profiles(self) -> Profiles:
+        """Return the names of all profiles, and which is the default."""
+        return await self._get("/api/v1/system/profiles", Profiles)
+
+    async def profile(self, name: str) -> NamedProfile:
+        """Return one profile with its settings."""
+        return await self._get(f"/api/v1/system/profiles/{quote(name, safe='')}", NamedProfile)
+
+    async def sessions(self) -> list[SessionInfo]:
+        """Return the sessions that are listening now."""
+        return (await self._get("/api/v1/transcription/sessions", Sessions)).sessions
+
+    async def open_session(
+        self,
+        profile: str | None = None,
+        custom_config: Mapping[str, Any] | None = None,
+        *,
+        session_id: str | None = None,
+    ) -> str:
+        """Open a session to be fed with chunks through `transcribe`; return its id."""
+        body = SessionRequest(
+            profile=profile, custom_config=dict(custom_config or {}), session_id=session_id
+        )
+        path = "/api/v1/transcription/sessions"
+        return (await self._post(path, body, Success[SessionOpened])).data.session_id
+
+    async def close_session(self, session_id: str) -> str:
+        """End a session; return everything it heard, its last words included."""
+        path = f"/api/v1/transcription/sessions/{quote(session_id, safe='')}"
+        response = await self._ask("DELETE", path, timeout=self._patient)
+        return _shaped(response, Success[SessionClosed]).data.text
+
+    async def transcribe(
+        self,
+        audio: Path | bytes,
+        *,
+        content_type: str | None = None,
+        language: str | None = None,
+        prompt: str | None = None,
+        words: bool = False,
+    ) -> Transcript:
+        """Transcribe a whole recording.
+
+        Args:
+            audio: a file, or the bytes of one: WAV, FLAC, OGG, MP3, or headerless 16 kHz mono
+                16-bit PCM with ``content_type="audio/L16"``.
+            content_type: needed for bytes that don't say what they are.
+            language: ISO 639 code; None detects it where the engine can.
+            prompt: words or names to expect.
+            words: give each word's time and confidence.
+        """
+        if isinstance(audio, Path):
+            content_type = content_type or TYPES.get(audio.suffix.lower())
+            audio = audio.read_bytes()
+        wishes = {"language": language, "prompt": prompt, "words": "true" if words else None}
+        response = await self._ask(
+            "POST",
+            "/api/v1/transcription/transcribe",
+            content=audio,
+            headers={"Content-Type": content_type or "application/octet-stream"},
+            params={name: wish for name, wish in wishes.items() if wish is not None},
+            timeout=self._patient,
+        )
+        return _shaped(response, Transcript)
+
+    def events(
+        self,
+        only: Iterable[str] = (),
+        *,
+        session: str | None = None,
+        levels: bool = True,
+        since: int | None = None,
+    ) -> EventStream:
+        """Return the stream of events, which reconnects by itself and resumes where it was.
+
+        Args:
+            only: types of events; empty means all.
+            session: only this session's.
+            levels: False leaves the level events out.
+            since: sequence number of the last event known; what came after it is sent first.
+        """
+        wishes = {
+            "events": ",".join(only) or None,
+            "session": session,
+            "levels": None if levels else "false",
+        }
+        query = {name: wish for name, wish in wishes.items() if wish is not None}
+        return EventStream(self._socket("/api/v1/ws"), self._headers, query, since)
+
+    def audio(
+        self,
+        profile: str | None = None,
+        custom_config: Mapping[str, Any] | None = None,
+        *,
+        session_id: str | None = None,
+        sample_rate: int = 16000,
+        encoding: str = "pcm_s16le",
+        channels: int = 1,
+    ) -> AudioUpload:
+        """Return an upload of live sound: send bytes, iterate over what was heard in them.
+
+        Args:
+            profile: a profile's name; None takes the server's default.
+            custom_config: laid deeply over the profile.
+            session_id: a name of your own for the session.
+            sample_rate: samples a second of what will be sent.
+            encoding: ``pcm_s16le`` or ``pcm_f32le``.
+            channels: interleaved channels of what will be sent.
+
+        Raises `pydantic.ValidationError`, a `ValueError`, for values no server takes.
+        """
+        hello = AudioHello.model_validate(
+            {
+                "profile": profile,
+                "custom_config": dict(custom_config or {}),
+                "session_id": session_id,
+                "sample_rate": sample_rate,
+                "encoding": encoding,
+                "channels": channels,
+            }
+        )
+        return AudioUpload(self._socket("/api/v1/audio"), self._headers, hello)
+
+    def _socket(self, path: str) -> str:
+        return "ws" + self.url.removeprefix("http") + path
+
+    async def _get(self, path: str, shape: type[Shape]) -> Shape:
+        return _shaped(await self._ask("GET", path), shape)
+
+    async def _post(self, path: str, body: BaseModel | None, shape: type[Shape]) -> Shape:
+        content = body.model_dump_json() if body else None
+        headers = {"Content-Type": "application/json"} if body else {}
+        response = await self._ask(
+            "POST", path, content=content, headers=headers, timeout=self._patient
+        )
+        return _shaped(response, shape)
+
+    async def _ask(self, method: str, path: str, **how: Any) -> httpx.Response:
+        try:
+            response = await self._http.request(method, path, **how)
+        except httpx.TransportError as error:
+            raise Unreachable(f"{self.url}: {error or type(error).__name__}") from error
+        if response.is_error:
+            raise refusal(response.status_code, response.content)
+        return response
+
+
+def _shaped(response: httpx.Response, shape: type[Shape]) -> Shape:
+    try:
+        return shape.model_validate_json(response.content)
+    except ValidationError as error:
+        raise Broken(f"{response.url} is no speech-to-text server: {error}") from error
+
+
+__all__ = [
+    "AudioUpload",
+    "Broken",
+    "Client",
+    "ClientError",
+    "EventStream",
+    "Link",
+    "Refused",
+    "Unauthorized",
+    "Unreachable",
+]

@@ -1,0 +1,197 @@
+"""Settings with a name. One schema is the file on disk, the REST body and the console's form.
+
+Unknown fields are refused, defaults fill what is left out, so the reference's own JSON and
+a single changed value are both profiles.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+"""What a profile may be called."""
+
+
+class BadProfile(ValueError):
+    """Settings that don't fit the schema; the text names each field and what it may hold."""
+
+
+class Part(BaseModel):
+    """A section of a profile: strict about names, with its docs as the schema's descriptions."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False
+    )
+
+
+class TranscriptionPart(Part):
+    """What reads the speech, and how."""
+
+    engine: Literal["auto", "mlx_whisper", "openai", "pocketsphinx"] = "auto"
+    """The engine; ``auto`` takes the best one that works here and says why."""
+    model: str | None = Field(None, min_length=1, max_length=500)
+    """A model's name or folder; null takes the engine's default."""
+    language: str | None = Field(None, pattern=r"^[a-z]{2,3}$")
+    """ISO 639 code such as ``en``; null detects it where the engine can."""
+    task: Literal["transcribe", "translate"] = "transcribe"
+    """``translate`` gives English text, where the engine can."""
+    prompt: str | None = Field(None, max_length=2000)
+    """Words or names to expect."""
+    words: bool = False
+    """Give each word's time and confidence in finals."""
+    partials: bool = True
+    """Tell what has been understood so far while somebody speaks."""
+    partial_interval: float = Field(0.5, ge=0.1, le=10)
+    """Seconds of new sound between two partials."""
+    auto_start: bool = True
+    """Transcribe from the start; false waits for the wake word."""
+    options: dict[str, Any] = {}
+    """Passed to the engine as they are."""
+
+
+class VadParameters(Part):
+    """The detectors' own knobs; null follows `VadPart.sensitivity`."""
+
+    webrtc_aggressiveness: int | None = Field(None, ge=0, le=3)
+    """How much WebRTC rejects: 0 hears most, 3 least."""
+    silero_threshold: float | None = Field(None, ge=0.01, le=0.99)
+    """Silero's probability from which a frame counts as speech."""
+    frame_duration_ms: Literal[10, 20, 30] = 30
+    """Milliseconds of sound that WebRTC judges at a time."""
+
+
+class VadPart(Part):
+    """Voice activity detection: when somebody speaks."""
+
+    enabled: bool = True
+    """False transcribes everything, cut at `max_utterance`."""
+    detector_type: Literal["combined", "silero", "webrtc"] = "combined"
+    """Who decides: Silero's judgment, WebRTC's energy and spectrum, or both."""
+    sensitivity: float = Field(0.6, ge=0, le=1)
+    """0 to 1; higher hears more."""
+    min_speech_duration: float = Field(0.25, ge=0.03, le=5)
+    """Seconds of speech that make an utterance; shorter sounds are dropped."""
+    min_silence_duration: float = Field(0.7, ge=0.1, le=10)
+    """Seconds of silence that end an utterance."""
+    pre_speech: float = Field(0.5, ge=0, le=5)
+    """Seconds of sound kept from before speech was noticed, so that first words are whole."""
+    max_utterance: float = Field(28.0, ge=2, le=600)
+    """Seconds after which an utterance is cut, at its quietest place."""
+    parameters: VadParameters = VadParameters()
+
+
+class WakeWordPart(Part):
+    """Words that wake the transcription."""
+
+    enabled: bool = False
+    words: list[str] = Field(["jarvis"], min_length=1, max_length=32)
+    """Any of these wakes."""
+    detector: Literal["auto", "porcupine", "microwakeword", "transcript", "pocketsphinx"] = "auto"
+    sensitivity: float = Field(0.7, ge=0, le=1)
+    """0 to 1; higher wakes more easily."""
+    timeout: float = Field(30.0, gt=0, le=3600)
+    """Seconds in which somebody must speak after the wake word."""
+    follow_up: float = Field(0.0, ge=0, le=3600)
+    """Seconds for which an answer may follow without the word."""
+
+
+class AudioPart(Part):
+    """Where the sound comes from."""
+
+    device: int | str | None = None
+    """Input device by id or name; null is the system's default."""
+    source: str = Field("microphone", pattern=r"^(microphone|file:.+)$")
+    """``microphone``, or ``file:PATH`` on the server's machine, played at real-time pace."""
+    gain: float = Field(1.0, gt=0, le=100)
+    """Factor on the samples."""
+
+
+class Profile(Part):
+    """Everything a session needs to know."""
+
+    description: str = Field("", max_length=500)
+    transcription: TranscriptionPart = TranscriptionPart()
+    vad: VadPart = VadPart()
+    wake_word: WakeWordPart = WakeWordPart()
+    audio: AudioPart = AudioPart()
+
+    @model_validator(mode="after")
+    def _something_must_start_it(self) -> Self:
+        if not self.transcription.auto_start and not self.wake_word.enabled:
+            raise ValueError(
+                "transcription.auto_start is false and wake_word.enabled is false: nothing would "
+                "ever be transcribed; set one of them"
+            )
+        return self
+
+
+BUILTIN: Mapping[str, Profile] = {
+    "vad-triggered": Profile.model_validate(
+        {
+            "description": "VAD-triggered transcription - only transcribe when speech is detected",
+            "transcription": {"auto_start": True},
+            "vad": {
+                "detector_type": "combined",
+                "sensitivity": 0.6,
+                "enabled": True,
+                "min_speech_duration": 0.25,
+            },
+            "wake_word": {"enabled": False},
+        }
+    ),
+    "wake-word": Profile.model_validate(
+        {
+            "description": "Wake word activated - say 'jarvis' to start listening",
+            "transcription": {"auto_start": False},
+            "vad": {"detector_type": "combined", "sensitivity": 0.6, "enabled": True},
+            "wake_word": {"enabled": True, "words": ["jarvis"], "sensitivity": 0.7, "timeout": 30},
+        }
+    ),
+}
+"""The profiles that are always there and can't be changed."""
+
+DEFAULT = "vad-triggered"
+
+
+def parse(config: object) -> Profile:
+    """Return the profile that JSON data describe.
+
+    Raises `BadProfile`, which names every fault with its path.
+    """
+    try:
+        return Profile.model_validate(config)
+    except ValidationError as error:
+        raise BadProfile(faults(error)) from error
+
+
+def merged(profile: Profile, changes: Mapping[str, Any]) -> Profile:
+    """Return the profile with ``changes`` laid deeply over it, validated as a whole.
+
+    Raises `BadProfile`.
+    """
+    return parse(_over(profile.model_dump(), changes))
+
+
+def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    result = dict(below)
+    for key, value in above.items():
+        under = result.get(key)
+        if isinstance(value, Mapping) and isinstance(under, Mapping):
+            result[key] = _over(under, value)
+        else:
+            result[key] = value
+    return result
+
+
+def faults(error: ValidationError) -> str:
+    """Return what was wrong, a clause a field: ``vad.sensitivity: … (got 7)``."""
+    clauses = []
+    for fault in error.errors(include_url=False, include_context=False):
+        path = ".".join(str(part) for part in fault["loc"])
+        given = repr(fault["input"])
+        told = f" (got {given})" if len(given) <= 60 and not isinstance(fault["input"], dict) else ""
+        message = fault["msg"].removeprefix("Value error, ")
+        clauses.append(f"{path}: {message}{told}" if path else f"{message}{told}")
+    return "; ".join(clauses)

@@ -1,0 +1,250 @@
+"""The two sockets as a client sees them: events that arrive, sound that leaves.
+
+`EventStream` never ends by itself: it reconnects with growing pauses and resumes after the
+last event it has given, so that each durable event comes once and in order. `AudioUpload`
+doesn't reconnect: sound that nobody heard can't be sent again.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Literal, Self
+from urllib.parse import urlencode
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import (
+    ConnectionClosed,
+    ConnectionClosedOK,
+    InvalidHandshake,
+    InvalidStatus,
+)
+
+from common import PROTOCOL
+from common.api import AudioHello
+from common.events import Event, SessionStarted, SessionStopped, Welcome, parse
+from common.events import Error as ErrorEvent
+from common.problems import Broken, Refused, Unreachable, refusal
+
+FIRST_PAUSE = 0.25
+"""Seconds before the first try to reconnect; each further one doubles."""
+LONGEST_PAUSE = 15.0
+"""Seconds: pauses don't grow beyond."""
+FINAL_REFUSALS = {400, 401, 403, 404, 405}
+"""Answers to the handshake that another try won't change."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """The state of the connection, as told to ``EventStream.on_link``."""
+
+    state: Literal["connecting", "up", "waiting"]
+    reason: str = ""
+    """Why it is not up."""
+    attempt: int = 0
+    """How many tries have failed in a row."""
+    retry_at: float | None = None
+    """When the next try is made, in seconds of `time.monotonic`."""
+
+
+class EventStream:
+    """An endless async iterator of events. Made by `common.client.Client.events`.
+
+    Raises `Refused` for a server that will never let this client in, such as for a wrong
+    token; anything else is waited out and told to `on_link`.
+    """
+
+    def __init__(
+        self, url: str, headers: dict[str, str], query: dict[str, str], since: int | None = None
+    ) -> None:
+        self.seq = since
+        """Number of the last durable event given, for resuming."""
+        self.on_link: Callable[[Link], None] = lambda link: None
+        """Called with each change of the connection."""
+        self._url = url
+        self._headers = headers
+        self._query = query
+        self._server: str | None = None
+        self._hurry = asyncio.Event()
+
+    def retry_now(self) -> None:
+        """End the pause before the next try."""
+        self._hurry.set()
+
+    async def __aiter__(self) -> AsyncIterator[Event]:
+        attempt = 0
+        while True:
+            self.on_link(Link("connecting", attempt=attempt))
+            reason = "the server closed the connection"
+            try:
+                async with self._connect() as socket:
+                    async for text in socket:
+                        event = parse(text)
+                        if isinstance(event, Welcome):
+                            self._greet(event)
+                            attempt = 0
+                            self.on_link(Link("up"))
+                        if self._is_new(event):
+                            yield event
+                    reason = _told(socket)
+            except InvalidStatus as error:
+                status = error.response.status_code
+                if status in FINAL_REFUSALS:
+                    raise refusal(status, error.response.body or b"") from error
+                reason = f"the server answered HTTP {status}"
+            except (OSError, ConnectionClosed, InvalidHandshake, ValueError) as error:
+                reason = _plain(error)
+            attempt += 1
+            await self._pause(attempt, reason)
+
+    def _connect(self) -> connect:
+        query = dict(self._query)
+        if self.seq is not None:
+            query["since"] = str(self.seq)
+        return connect(
+            f"{self._url}?{urlencode(query)}" if query else self._url,
+            additional_headers=self._headers,
+            compression=None,
+            max_size=None,
+            open_timeout=10,
+            proxy=None,
+        )
+
+    def _greet(self, welcome: Welcome) -> None:
+        if welcome.protocol > PROTOCOL:
+            raise Refused(
+                400,
+                "server too new",
+                f"it speaks protocol {welcome.protocol}, this client {PROTOCOL}: update the client",
+            )
+        # Another server's numbers say nothing about this one's.
+        if self.seq is None or welcome.server_id != self._server is not None or welcome.gap:
+            self.seq = welcome.seq
+        self._server = welcome.server_id
+
+    def _is_new(self, event: Event) -> bool:
+        if event.seq is None or isinstance(event, Welcome):
+            return True
+        if self.seq is not None and event.seq <= self.seq:
+            return False
+        self.seq = event.seq
+        return True
+
+    async def _pause(self, attempt: int, reason: str) -> None:
+        seconds = min(FIRST_PAUSE * 2 ** min(attempt - 1, 10), LONGEST_PAUSE)
+        seconds *= random.uniform(0.8, 1.2)
+        self._hurry.clear()
+        self.on_link(Link("waiting", reason, attempt, time.monotonic() + seconds))
+        try:
+            await asyncio.wait_for(self._hurry.wait(), seconds)
+        except TimeoutError:
+            pass
+
+
+class AudioUpload:
+    """Sound on its way to a session of its own, and that session's events on their way back.
+
+    Use it as an async context manager; leaving it stops the session if that wasn't done.
+    Sending waits while the server can't take more. Iterate over it, in a task of its own
+    where sound is live, until ``session_stopped`` ends it. Made by `Client.audio`.
+    """
+
+    def __init__(self, url: str, headers: dict[str, str], hello: AudioHello) -> None:
+        self.session_id: str | None = hello.session_id
+        self._url = url
+        self._headers = headers
+        self._hello = hello
+        self._early: list[Event] = []
+        self._socket: ClientConnection
+
+    async def __aenter__(self) -> Self:
+        try:
+            self._socket = await connect(
+                self._url,
+                additional_headers=self._headers,
+                compression=None,
+                max_size=None,
+                proxy=None,
+            )
+            await self._socket.send(self._hello.model_dump_json())
+            await self._wait_for_start()
+        except InvalidStatus as error:
+            body = error.response.body or b""
+            raise refusal(error.response.status_code, body) from error
+        except (OSError, ConnectionClosed, InvalidHandshake) as error:
+            raise Unreachable(f"{self._url}: {_plain(error)}") from error
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._socket.close()
+
+    async def send(self, sound: bytes) -> None:
+        """Send samples as announced; any length will do. Raises `Broken`."""
+        await self._send(sound)
+
+    async def flush(self) -> None:
+        """End the utterance in progress here: a final comes without waiting for silence."""
+        await self._send('{"command":"flush"}')
+
+    async def stop(self) -> None:
+        """End the session: what it holds is transcribed, then ``session_stopped`` comes."""
+        await self._send('{"command":"stop"}')
+
+    async def __aiter__(self) -> AsyncIterator[Event]:
+        """Yield the session's events up to and including ``session_stopped``. Raises `Broken`."""
+        while self._early:
+            yield self._early.pop(0)
+        try:
+            async for text in self._socket:
+                event = parse(text)
+                yield event
+                if isinstance(event, SessionStopped):
+                    return
+        except ConnectionClosed as error:
+            raise Broken(_plain(error)) from error
+
+    async def _send(self, message: bytes | str) -> None:
+        try:
+            await self._socket.send(message)
+        except ConnectionClosed as error:
+            raise Broken(_plain(error)) from error
+
+    async def _wait_for_start(self) -> None:
+        fault: ErrorEvent | None = None
+        try:
+            async for text in self._socket:
+                event = parse(text)
+                self._early.append(event)
+                if isinstance(event, ErrorEvent):
+                    fault = event
+                if isinstance(event, SessionStarted):
+                    self.session_id = event.session_id
+                    return
+        except ConnectionClosed:
+            pass
+        await self._socket.close()
+        if fault:
+            raise Refused(400, fault.error, fault.details)
+        raise Broken(f"{self._url}: {_told(self._socket)}")
+
+
+def _told(socket: ClientConnection) -> str:
+    code = socket.close_code
+    return socket.close_reason or f"the server closed the connection ({code})"
+
+
+def _plain(error: BaseException) -> str:
+    if isinstance(error, ConnectionClosedOK):
+        return "the server closed the connection"
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, ConnectionRefusedError):
+        return "nobody listens there"
+    return str(error) or type(error).__name__
