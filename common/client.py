@@ -65,6 +65,7 @@ class Client:
                 they take.
 
         Raises `ValueError` for something that is no ``http`` or ``https`` URL.
+
         """
         parsed = httpx.URL(url)
         if parsed.scheme not in ("http", "https") or not parsed.host:
@@ -112,6 +113,7 @@ class Client:
             profile: a profile's name; None takes the server's default.
             custom_config: laid deeply over the profile.
             restart: replace a session that runs already, which is 409 otherwise.
+
         """
         body = StartRequest(
             profile=profile, custom_config=dict(custom_config or {}), restart=restart
@@ -172,6 +174,7 @@ class Client:
             language: ISO 639 code; None detects it where the engine can.
             prompt: words or names to expect.
             words: give each word's time and confidence.
+
         """
         if isinstance(audio, Path):
             content_type = content_type or TYPES.get(audio.suffix.lower())
@@ -202,6 +205,7 @@ class Client:
             session: only this session's.
             levels: False leaves the level events out.
             since: sequence number of the last event known; what came after it is sent first.
+
         """
         wishes = {
             "events": ",".join(only) or None,
@@ -232,6 +236,7 @@ class Client:
             channels: interleaved channels of what will be sent.
 
         Raises `pydantic.ValidationError`, a `ValueError`, for values no server takes.
+
         """
         hello = AudioHello.model_validate(
             {

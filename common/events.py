@@ -116,7 +116,7 @@ class Transcription(Event):
     words: list[Word] | None = None
     """On finals, when the profile asks for words."""
     latency: float | None = None
-    """Seconds from the end of speech (finals) or the newest sound heard (partials) to this event."""
+    """Seconds from the end of speech (finals) or the newest sound (partials) to this event."""
     engine: str | None = None
     """The engine that read it."""
 

@@ -191,7 +191,9 @@ def faults(error: ValidationError) -> str:
     for fault in error.errors(include_url=False, include_context=False):
         path = ".".join(str(part) for part in fault["loc"])
         given = repr(fault["input"])
-        told = f" (got {given})" if len(given) <= 60 and not isinstance(fault["input"], dict) else ""
+        told = (
+            f" (got {given})" if len(given) <= 60 and not isinstance(fault["input"], dict) else ""
+        )
         message = fault["msg"].removeprefix("Value error, ")
         clauses.append(f"{path}: {message}{told}" if path else f"{message}{told}")
     return "; ".join(clauses)

@@ -24,8 +24,8 @@ from websockets.exceptions import (
 
 from common import PROTOCOL
 from common.api import AudioHello
-from common.events import Event, SessionStarted, SessionStopped, Welcome, parse
 from common.events import Error as ErrorEvent
+from common.events import Event, SessionStarted, SessionStopped, Welcome, parse
 from common.problems import Broken, Refused, Unreachable, refusal
 
 FIRST_PAUSE = 0.25
@@ -92,7 +92,7 @@ class EventStream:
             except InvalidStatus as error:
                 status = error.response.status_code
                 if status in FINAL_REFUSALS:
-                    raise refusal(status, error.response.body or b"") from error
+                    raise refusal(status, bytes(error.response.body or b"")) from error
                 reason = f"the server answered HTTP {status}"
             except (OSError, ConnectionClosed, InvalidHandshake, ValueError) as error:
                 reason = _plain(error)
@@ -119,9 +119,11 @@ class EventStream:
                 "server too new",
                 f"it speaks protocol {welcome.protocol}, this client {PROTOCOL}: update the client",
             )
-        # Another server's numbers say nothing about this one's.
-        if self.seq is None or welcome.server_id != self._server is not None or welcome.gap:
+        if self.seq is None:
             self.seq = welcome.seq
+        elif self._server not in (None, welcome.server_id):
+            # Another server's numbers say nothing about this one's, which sends all it holds.
+            self.seq = -1
         self._server = welcome.server_id
 
     def _is_new(self, event: Event) -> bool:
@@ -171,7 +173,7 @@ class AudioUpload:
             await self._socket.send(self._hello.model_dump_json())
             await self._wait_for_start()
         except InvalidStatus as error:
-            body = error.response.body or b""
+            body = bytes(error.response.body or b"")
             raise refusal(error.response.status_code, body) from error
         except (OSError, ConnectionClosed, InvalidHandshake) as error:
             raise Unreachable(f"{self._url}: {_plain(error)}") from error

@@ -91,6 +91,7 @@ class Engine(Protocol):
             audio: all of it so far.
 
         Raises `EngineError`, or `Cancelled` after `cancel`.
+
         """
 
     def final(self, utterance: str, audio: Audio, wishes: Wishes) -> Reading:

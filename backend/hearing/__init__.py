@@ -37,5 +37,7 @@ class Detector(Protocol):
     """`Scores.speech` from which a frame begins speech."""
     hold: float
     """`Scores.speech` from which a frame continues it; not above `start`."""
+    sure: float
+    """`Scores.speech` that real speech reaches, if only for moments; not below `start`."""
 
     def __call__(self, frame: Samples) -> Scores: ...

@@ -129,6 +129,7 @@ class Ears:
         Args:
             listener: who hears it.
             bound: samples (per channel) that may wait.
+
         """
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="hearing", daemon=True)

@@ -2,6 +2,9 @@
 
 from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
+
 from backend.hearing.ears import Inlet
 
 
@@ -25,7 +28,15 @@ class Source(Protocol):
         """Get ready: find the device or file. May block. Raises `SourceError`."""
 
     def start(self, inlet: Inlet) -> None:
-        """Begin to push; call ``inlet.end`` after the last block. Raises `SourceError`."""
+        """Begin to push; ``inlet.end`` is called after the last block. Raises `SourceError`."""
 
     def stop(self) -> None:
-        """Push no more, and let go of the device. Returns when that is done."""
+        """Push no more, end the inlet and let go of the device. Returns when that is done.
+
+        May be called at any time, and again; may block.
+        """
+
+
+def finite(sound: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return floats within -1 to 1: what is louder is clipped, what is no number is silence."""
+    return np.clip(np.nan_to_num(sound, nan=0, posinf=0, neginf=0), -1, 1)

@@ -1,0 +1,72 @@
+# Two commands do all the set-up on a fresh machine: `make demo` and `make test`.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SAMPLE := tests/sounds/demo.flac
+TINY := tests/fixtures/tinywhisper
+AUDIO ?= $(SAMPLE)
+URL ?= http://127.0.0.1:8000
+
+.PHONY: help install demo run console test check lint bench clean
+
+help:
+	@echo "make demo              a server on a sample recording, and the console attached to it"
+	@echo "make demo AUDIO=path   the same with a recording of yours"
+	@echo "make run               the server with this machine's microphone"
+	@echo "make console [URL=…]   the console"
+	@echo "make test              the tests"
+	@echo "make check             lint, types, import contracts and tests: what CI runs"
+	@echo "make bench             the benchmarks"
+
+# The environment, without and with what development needs.
+install: $(VENV)/installed
+
+$(VENV)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; say which with make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/installed: $(VENV)/python pyproject.toml constraints.txt
+	@echo "installing into $(VENV); the first time takes a minute or two"
+	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[mlx-cpu]'
+	@touch $@
+
+$(VENV)/developed: $(VENV)/python pyproject.toml constraints.txt
+	@echo "installing into $(VENV); the first time takes a minute or two"
+	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[mlx-cpu,dev]'
+	@touch $@ $(VENV)/installed
+
+# The sample is read by mlx_whisper with the test model that lies in this repository; any other
+# recording by the engine that `auto` finds.
+demo: install
+ifeq ($(AUDIO),$(SAMPLE))
+	@$(BIN)/stt-server demo $(SAMPLE) --engine mlx_whisper --model $(TINY) --language en \
+		--about "a synthetic voice, and a test model that knows 45 words: this sample's"
+else
+	@$(BIN)/stt-server demo "$(AUDIO)"
+endif
+
+run: install
+	@$(BIN)/stt-server --auto-start
+
+console: install
+	@$(BIN)/stt-console --url $(URL)
+
+test: $(VENV)/developed
+	$(BIN)/pytest
+
+lint: $(VENV)/developed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check: lint test
+
+bench: $(VENV)/developed
+	$(BIN)/python -m benchmarks.accuracy
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,97 @@
+"""What is wired to what: `create_app` makes the Quart application."""
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from functools import partial
+
+from quart import Quart, Response, request
+from werkzeug.exceptions import HTTPException
+
+from backend import problems
+from backend.parts import Parts
+from backend.problems import Problem
+from backend.routes.audio import serve_audio
+from backend.routes.events import serve_events
+from backend.routes.system import health, system
+from backend.routes.transcription import transcription
+from backend.security import check_origin, check_token
+from backend.settings import Settings, load
+from backend.sockets import Socket, Sockets
+
+OPEN = {"/health"}
+"""Paths that want no token."""
+
+
+def create_app(settings: Settings | None = None) -> Quart:
+    """Return the application. Its parts live from its startup to its shutdown.
+
+    Args:
+        settings: None reads the environment, which raises `backend.settings.BadSettings`.
+
+    """
+    settings = settings or load(os.environ)
+    app = Quart("backend", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_mb << 20
+    app.config["BODY_TIMEOUT"] = 300
+    app.config["RESPONSE_TIMEOUT"] = None
+    for blueprint in (health, system, transcription):
+        app.register_blueprint(blueprint)
+    _guard(app, settings)
+    _explain(app, settings)
+    _live(app, settings)
+    endpoints = {
+        "/api/v1/ws": partial(_with_parts, app, serve_events),
+        "/api/v1/audio": partial(_with_parts, app, serve_audio),
+    }
+    app.asgi_app = Sockets(app.asgi_app, settings, endpoints)  # type: ignore[assignment,method-assign]
+    return app
+
+
+async def _with_parts(
+    app: Quart, endpoint: Callable[[Socket, Parts], Awaitable[None]], socket: Socket
+) -> None:
+    await endpoint(socket, app.extensions["stt"])
+
+
+def _guard(app: Quart, settings: Settings) -> None:
+    @app.before_request
+    async def check() -> None:
+        if request.path in OPEN:
+            return
+        check_origin(settings, request.headers.get("Origin"), request.headers.get("Host"))
+        check_token(settings, request.headers.get("Authorization"))
+
+
+def _explain(app: Quart, settings: Settings) -> None:
+    def answer(problem: Problem) -> Response:
+        return Response(
+            problem.body(), problem.status, problem.headers, content_type="application/json"
+        )
+
+    @app.errorhandler(Problem)
+    async def refuse(problem: Problem) -> Response:
+        return answer(problem)
+
+    @app.errorhandler(HTTPException)
+    async def translate(error: HTTPException) -> Response:
+        details = error.description
+        if error.code == 413:
+            details = f"the body is over {settings.max_body_mb} MiB, the limit of " + (
+                "STT_SERVER_MAX_BODY_MB; send less at a time"
+            )
+        return answer(problems.from_status(error.code or 500, details))
+
+    @app.errorhandler(Exception)
+    async def admit(error: Exception) -> Response:
+        app.logger.exception("a request failed", exc_info=error)
+        return answer(problems.ours(error, settings.debug))
+
+
+def _live(app: Quart, settings: Settings) -> None:
+    @app.while_serving
+    async def live() -> AsyncGenerator[None, None]:
+        parts = app.extensions["stt"] = Parts.of(settings)
+        yield
+        await parts.desks.close()
+        await asyncio.to_thread(parts.ears.close)

@@ -1,0 +1,222 @@
+"""Who is told? One publisher, many bounded subscribers, sequence numbers and resume.
+
+The bus lives on the event loop; `Bus.tell` is the way in from other threads. Each event is
+encoded once. A subscriber that falls behind loses levels and superseded partials first, since
+the newest takes the place of an older one that was not sent yet; durable events are never
+dropped. A subscriber with too many durable events waiting is `TooSlow` and must come back with
+``since``.
+"""
+
+import asyncio
+import time
+import uuid
+from collections import OrderedDict, deque
+from collections.abc import AsyncIterator, Hashable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from common.events import Event, Level, Transcription, encode
+
+HELD = 8192
+"""Durable events kept for those who resume."""
+RECENT = 50
+"""Finals told in ``welcome``."""
+BACKLOG = 1024
+"""Durable events that may wait for one subscriber."""
+
+
+class TooSlow(Exception):
+    """A subscriber has too many durable events waiting."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which events a subscriber asked for."""
+
+    names: frozenset[str] | None = None
+    """Types of events; None means all."""
+    session: str | None = None
+    """Only this session's events; None means everyone's."""
+    levels: bool = True
+
+    def matches(self, event: Event) -> bool:
+        if isinstance(event, Level) and not self.levels:
+            return False
+        if self.names is not None and event.event not in self.names:
+            return False
+        return self.session is None or event.session_id == self.session
+
+
+@dataclass
+class Dropped:
+    """What subscribers were not told, because something newer took its place."""
+
+    levels: int = 0
+    partials: int = 0
+    slow_clients: int = 0
+
+
+class Subscription:
+    """One subscriber's events, in order. Iterate over it; each item is a JSON text."""
+
+    def __init__(self, wanted: Wanted, dropped: Dropped) -> None:
+        self.wanted = wanted
+        self._dropped = dropped
+        self._waiting: OrderedDict[Hashable, str] = OrderedDict()
+        self._durable = 0
+        self._wake = asyncio.Event()
+        self._closed = False
+        self._overrun = asyncio.Event()
+
+    @property
+    def too_slow(self) -> bool:
+        """Whether more durable events wait than may; it must come back and resume."""
+        return self._overrun.is_set()
+
+    def offer(self, event: Event, text: str) -> None:
+        """Queue an event that matches what is wanted, in the place of what it supersedes."""
+        if self._closed or self._overrun.is_set() or not self.wanted.matches(event):
+            return
+        if isinstance(event, Transcription):
+            self._supersede(("partial", event.utterance_id), "partials")
+        elif isinstance(event, Level):
+            self._supersede(("level", event.session_id), "levels")
+        self._waiting[self._key(event)] = text
+        self._durable += event.seq is not None
+        if self._durable > BACKLOG:
+            self._overrun.set()
+            self._dropped.slow_clients += 1
+        self._wake.set()
+
+    def resume(self, event: Event, text: str) -> None:
+        """Queue a durable event of the past. It doesn't count as falling behind."""
+        if self.wanted.matches(event):
+            self._waiting[("resumed", event.seq)] = text
+
+    def reply(self, event: Event) -> None:
+        """Queue an event for this subscriber alone."""
+        self._waiting[object()] = encode(event)
+        self._wake.set()
+
+    def close(self) -> None:
+        """End the iteration after what is waiting."""
+        self._closed = True
+        self._wake.set()
+
+    async def __aiter__(self) -> AsyncIterator[str]:
+        """Yield texts until `close`. Raises `TooSlow`."""
+        while True:
+            if self._overrun.is_set():
+                raise TooSlow
+            if self._waiting:
+                key, text = self._waiting.popitem(last=False)
+                self._durable -= isinstance(key, int)
+                yield text
+            elif self._closed:
+                return
+            else:
+                self._wake.clear()
+                await self._wake.wait()
+
+    async def wait_until_too_slow(self) -> None:
+        """Return once the subscriber is `TooSlow`, also while its sending is stuck."""
+        await self._overrun.wait()
+
+    @staticmethod
+    def _key(event: Event) -> Hashable:
+        if event.seq is not None:
+            return event.seq
+        if isinstance(event, Transcription):
+            return ("partial", event.utterance_id)
+        if isinstance(event, Level):
+            return ("level", event.session_id)
+        return object()
+
+    def _supersede(self, key: Hashable, kind: str) -> None:
+        if self._waiting.pop(key, None) is not None:
+            setattr(self._dropped, kind, getattr(self._dropped, kind) + 1)
+
+
+class Bus:
+    """The one publisher. Make it on the event loop it shall live on."""
+
+    def __init__(self) -> None:
+        self.server_id = uuid.uuid4().hex
+        # Numbers go on growing over restarts, so that an old one is never taken for a new one.
+        self.seq = int(time.time() * 1000)
+        self.first = self.seq
+        """Everything numbered above this was published by this bus."""
+        self.recent: deque[Transcription] = deque(maxlen=RECENT)
+        self.dropped = Dropped()
+        self._held: deque[tuple[Event, str]] = deque(maxlen=HELD)
+        self._subscriptions: set[Subscription] = set()
+        self._empty = asyncio.Event()
+        self._empty.set()
+        self._loop = asyncio.get_running_loop()
+
+    @property
+    def connections(self) -> int:
+        """How many subscribe."""
+        return len(self._subscriptions)
+
+    def publish(self, event: Event) -> None:
+        """Number the event if it is durable, and tell everyone who wants it. On the loop only."""
+        if event.numbered():
+            self.seq += 1
+            event = event.model_copy(update={"seq": self.seq})
+        elif not self._subscriptions:
+            return
+        text = encode(event)
+        if event.seq is not None:
+            self._held.append((event, text))
+        if isinstance(event, Transcription) and event.is_final:
+            self.recent.append(event)
+        for subscription in self._subscriptions:
+            subscription.offer(event, text)
+
+    def tell(self, event: Event) -> None:
+        """`publish`, from any thread."""
+        self._loop.call_soon_threadsafe(self.publish, event)
+
+    def missing_since(self, since: int) -> bool:
+        """Whether some events after that number are no longer held, or never were ours."""
+        oldest = self._held[0][0].seq if self._held else self.seq + 1
+        return since > self.seq or since < self.first or since + 1 < (oldest or 0)
+
+    @contextmanager
+    def subscribe(self, wanted: Wanted, since: int | None = None) -> Iterator[Subscription]:
+        """Subscribe for the length of a ``with`` block.
+
+        Args:
+            wanted: which events.
+            since: queue first what is held and numbered above this, or all of it where the
+                number can't be ours.
+
+        """
+        subscription = Subscription(wanted, self.dropped)
+        if since is not None:
+            after = since if since <= self.seq else -1
+            for event, text in self._held:
+                if event.seq is not None and event.seq > after:
+                    subscription.resume(event, text)
+        self._subscriptions.add(subscription)
+        self._empty.clear()
+        try:
+            yield subscription
+        finally:
+            self._subscriptions.discard(subscription)
+            if not self._subscriptions:
+                self._empty.set()
+
+    def close(self) -> None:
+        """End all subscriptions after what is waiting for them."""
+        for subscription in self._subscriptions:
+            subscription.close()
+
+    async def wait_until_empty(self, seconds: float) -> bool:
+        """Wait, for so long at most, until nobody subscribes; say whether that is so."""
+        try:
+            await asyncio.wait_for(self._empty.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True

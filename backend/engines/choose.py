@@ -1,0 +1,107 @@
+"""Which engine to take, and why, in words a person can act on. Loads nothing."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from backend.engines import Engine, EngineError
+from backend.engines import mlx_whisper as mlx
+from backend.engines.mlx_whisper import MlxWhisper
+from backend.engines.models import cached
+from backend.engines.pocketsphinx import PocketSphinx
+from common.profile import TranscriptionPart
+
+APPLE_MODEL = "mlx-community/whisper-large-v3-turbo"
+"""What ``mlx_whisper`` reads with on Apple Silicon if no model is named."""
+
+CPU_MODEL = "mlx-community/whisper-base-mlx"
+"""What it reads with elsewhere."""
+
+EMBEDDED = "using the embedded pocketsphinx (English, modest accuracy)"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An engine, not loaded yet, and why it is this one."""
+
+    engine: Engine
+    reason: str
+
+
+def choose(part: TranscriptionPart) -> Choice:
+    """Return the engine that the settings ask for.
+
+    ``auto`` takes mlx_whisper on Apple Silicon, and elsewhere where a model is named or
+    the default one is in the cache; otherwise pocketsphinx. An engine asked for by name is
+    that one or none. Raises `EngineError` with the cure.
+    """
+    return _CHOOSERS[part.engine](part)
+
+
+def fallback(part: TranscriptionPart, error: Exception) -> Choice | None:
+    """Return what ``auto`` takes after mlx_whisper failed to load, or None.
+
+    Args:
+        part: the settings.
+        error: why the load failed.
+    """
+    if part.engine != "auto" or _embedded_reason(part) is not None:
+        return None
+    return Choice(PocketSphinx(), f"auto: {error}; {EMBEDDED}")
+
+
+def _auto(part: TranscriptionPart) -> Choice:
+    reason = _embedded_reason(part)
+    if reason is not None:
+        return Choice(PocketSphinx(), f"auto: {reason}; {EMBEDDED}")
+    return Choice(MlxWhisper(_model(part)), f"auto: {_whisper_reason(part)}")
+
+
+def _embedded_reason(part: TranscriptionPart) -> str | None:
+    """Return what keeps ``auto`` from mlx_whisper, or None."""
+    if not mlx.installed():
+        return f"mlx_whisper is not installed ({mlx.INSTALL})"
+    if not part.model and not mlx.apple_silicon() and not cached(CPU_MODEL):
+        return f"no model is named (transcription.model) and {CPU_MODEL} is not in the cache"
+    return None
+
+
+def _whisper_reason(part: TranscriptionPart) -> str:
+    if part.model:
+        return "mlx_whisper is installed and a model is named"
+    if mlx.apple_silicon():
+        return "Apple Silicon"
+    return f"mlx_whisper is installed and {CPU_MODEL} is in the cache"
+
+
+def _model(part: TranscriptionPart) -> str:
+    return part.model or (APPLE_MODEL if mlx.apple_silicon() else CPU_MODEL)
+
+
+def _mlx_whisper(part: TranscriptionPart) -> Choice:
+    if not mlx.installed():
+        raise EngineError(f"mlx_whisper is not installed ({mlx.INSTALL})")
+    return Choice(MlxWhisper(_model(part)), "asked for by name")
+
+
+def _pocketsphinx(part: TranscriptionPart) -> Choice:
+    if part.model not in {None, PocketSphinx.model}:
+        raise EngineError(
+            f"pocketsphinx has one model, {PocketSphinx.model}, not {part.model!r}: leave "
+            "transcription.model out, or set transcription.engine to mlx_whisper"
+        )
+    return Choice(PocketSphinx(), "asked for by name")
+
+
+def _openai(part: TranscriptionPart) -> Choice:
+    raise EngineError(
+        "the engine openai is not in this version yet: set transcription.engine to auto, "
+        "mlx_whisper or pocketsphinx"
+    )
+
+
+_CHOOSERS: dict[str, Callable[[TranscriptionPart], Choice]] = {
+    "auto": _auto,
+    "mlx_whisper": _mlx_whisper,
+    "openai": _openai,
+    "pocketsphinx": _pocketsphinx,
+}

@@ -1,0 +1,361 @@
+"""Where speech begins and ends, and the sound of it: frames in, facts and utterances out.
+
+Pure: no I/O and no clock. Time is counted in frames, so a recording heard as fast as it can
+be read gives the same as one heard live.
+
+Every sample is in at most one utterance. Speech that goes on past `max_utterance` is cut at
+its quietest place and goes on as the next utterance, with its own number: one `SpeechBegan`,
+then an `Utterance` a piece, then one `SpeechFinished` with the number of the last piece.
+"""
+
+import math
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from backend.hearing import FRAME, RATE, Detector, Samples, Scores
+from common.profile import VadPart
+
+CONFIRM_WITHIN = 3
+"""Frames looked at to see speech begin."""
+CONFIRM_BY = 2
+"""How many of those must be speech."""
+SURE_BY = 2
+"""How many frames of an utterance the detector must be sure of."""
+TAIL = 0.3
+"""Seconds kept after the last speech of an utterance: last consonants, a little room."""
+CUT_WITHIN = 5.0
+"""Seconds at the end of a too long utterance in which the quietest place is sought, but not
+more than its last third."""
+QUIET = 4
+"""Frames over which a place's quietness is judged: less than a pause between words, more than
+the closure of a plosive."""
+LOUDNESS_EVERY = 2
+"""Frames between two `Loudness`: 15.6 a second."""
+FLOOR_DBFS = -100.0
+"""What digital silence is told as."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loudness:
+    """How loud it is, and how much like speech."""
+
+    rms_dbfs: float
+    """Root mean square, 0 for a full-scale square wave, not below `FLOOR_DBFS`."""
+    peak_dbfs: float
+    scores: Scores
+    """Of the last frame; all zero and None without a detector."""
+    speaking: bool
+    """Between `SpeechBegan` and `SpeechFinished`."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechBegan:
+    """Somebody began to speak. Told as soon as it is confirmed, with when it was."""
+
+    confidence: float
+    """Mean of the detector's verdicts that confirmed it, 0 to 1."""
+    start: float
+    """Seconds of sound before the first voiced frame."""
+    utterance: int
+    """Number of the utterance that may come of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechFinished:
+    """Nobody has spoken for `min_silence_duration`, or the sound ended."""
+
+    start: float
+    """Seconds, as in the `SpeechBegan` before."""
+    end: float
+    """Seconds of sound up to the end of the last voiced frame."""
+    utterance: int
+    """Number of the last utterance of this speech."""
+    heard: bool
+    """False for a sound too short to be speech: no utterance came or will come of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Growing:
+    """An utterance so far, while somebody still speaks."""
+
+    utterance: int
+    start: float
+    """Seconds: the first voiced frame of this utterance."""
+    end: float
+    """Seconds: the end of the last voiced frame so far."""
+    audio_start: float
+    """Seconds: the first sample of `audio`."""
+    audio: Samples
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """Sound to be transcribed. A word's time is `audio_start` and its time within `audio`."""
+
+    utterance: int
+    """1, 2, 3, …; numbers of sounds that were too short are left out."""
+    start: float
+    """Seconds: the first voiced frame."""
+    end: float
+    """Seconds: the end of the last voiced frame."""
+    audio_start: float
+    """Seconds: the first sample of `audio`, before `start` by what was kept of before."""
+    audio: Samples
+    cut: bool
+    """The speech goes on in the next utterance, whose sound follows on the sample."""
+
+
+Heard = Loudness | SpeechBegan | SpeechFinished | Growing | Utterance
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A frame that may yet be part of an utterance."""
+
+    samples: Samples
+    power: float
+    """Mean square."""
+    peak: float
+    score: float
+    voiced: bool
+
+
+@dataclass(slots=True)
+class _Speech:
+    """Speech in progress. Places are counted in frames since the start of the sound."""
+
+    began: int
+    """First voiced frame."""
+    last: int
+    """Last voiced frame."""
+    utterance: int
+    """Number of the piece in progress."""
+    first: int | None
+    """First voiced frame of that piece, once there is one."""
+    told: int
+    """Frames heard when it was last given as `Growing`, or when it began."""
+    told_last: int = -1
+    """What `last` was then."""
+    given: int = 0
+    """Number of the last piece that was cut off and given."""
+
+
+class Segmenter:
+    """One stream's segmenter. Not thread-safe; holds at most `max_utterance` of sound."""
+
+    def __init__(
+        self, detector: Detector | None, vad: VadPart, partial_interval: float | None
+    ) -> None:
+        """Set up for a stream.
+
+        Args:
+            detector: judges frames, with its state for this stream. None takes everything
+                for an utterance, cut at `max_utterance`, and tells of no speech.
+            vad: the durations.
+            partial_interval: seconds of new sound between two `Growing`; None for none.
+
+        """
+        self._detector = detector
+        self._confirm_by = CONFIRM_BY if detector else 1
+        self._min_speech = _frames(vad.min_speech_duration)
+        self._min_silence = _frames(vad.min_silence_duration)
+        self._pre_speech = round(vad.pre_speech * RATE / FRAME)
+        self._max_utterance = _frames(vad.max_utterance)
+        self._partial = _frames(partial_interval) if partial_interval else None
+        self._heard = 0
+        self._kept: list[_Kept] = []
+        self._recent: deque[bool] = deque(maxlen=CONFIRM_WITHIN)
+        self._speech: _Speech | None = None
+        self._numbers = 0
+        self._loudest = (0.0, 0.0)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of sound heard so far."""
+        return _seconds(self._heard)
+
+    def hear(self, frame: Samples) -> Iterator[Heard]:
+        """Take the next frame and give what is known after it.
+
+        A generator: the frame is heard as its facts are read. The frame is kept, not copied.
+        """
+        scores = self._detector(frame) if self._detector else None
+        kept = self._keep(frame, scores)
+        if self._speech:
+            yield from self._go_on(self._speech, kept)
+        else:
+            yield from self._wait(kept)
+        yield from self._tell_loudness(kept, scores or Scores(0.0))
+
+    def flush(self) -> Iterator[Heard]:
+        """Finish what is in progress: the sound has ended, or its text is wanted now.
+
+        More sound may follow.
+        """
+        if self._speech:
+            yield from self._finish(self._speech)
+        self._recent.clear()
+
+    def _keep(self, frame: Samples, scores: Scores | None) -> _Kept:
+        sound = frame.astype(np.float32)
+        power, peak = float(sound @ sound) / FRAME, float(np.abs(sound).max())
+        score = scores.speech if scores else 1.0
+        voiced = self._detector is None or score >= self._detector.hold
+        kept = _Kept(frame, power, peak, score, voiced)
+        self._kept.append(kept)
+        self._heard += 1
+        return kept
+
+    def _wait(self, kept: _Kept) -> Iterator[Heard]:
+        self._recent.append(self._detector is None or kept.score >= self._detector.start)
+        if self._recent.count(True) >= self._confirm_by:
+            yield from self._begin()
+        else:
+            self._forget(len(self._kept) - self._pre_speech - CONFIRM_WITHIN)
+
+    def _begin(self) -> Iterator[Heard]:
+        count = len(self._kept) - len(self._recent) + self._recent.index(True)
+        confidence = float(np.mean([kept.score for kept in self._kept[count:]]))
+        while count > 0 and self._kept[count - 1].voiced:
+            count -= 1
+        first = self._kept_from + count
+        self._forget(count - self._pre_speech)
+        self._recent.clear()
+        self._numbers += 1
+        self._speech = _Speech(first, self._heard - 1, self._numbers, first, self._heard)
+        if self._detector:
+            yield SpeechBegan(confidence, _seconds(first), self._numbers)
+
+    def _go_on(self, speech: _Speech, kept: _Kept) -> Iterator[Heard]:
+        now = self._heard - 1
+        if kept.voiced:
+            speech.last = now
+            speech.first = now if speech.first is None else speech.first
+        if now - speech.last >= self._min_silence:
+            yield from self._finish(speech)
+        elif len(self._kept) >= self._max_utterance:
+            yield from self._cut(speech)
+        elif self._partial and self._heard - speech.told >= self._partial:
+            yield from self._grow(speech)
+
+    def _grow(self, speech: _Speech) -> Iterator[Heard]:
+        """Give the piece so far, unless only silence has been added."""
+        bounds = self._speech_before(self._heard, speech)
+        if bounds is None or speech.last <= speech.told_last:
+            return
+        speech.told, speech.told_last = self._heard, speech.last
+        start, end = bounds
+        audio = _joined(self._kept)
+        yield Growing(speech.utterance, start, end, _seconds(self._kept_from), audio)
+
+    def _finish(self, speech: _Speech) -> Iterator[Heard]:
+        bounds = self._speech_before(self._heard, speech)
+        number = speech.utterance if bounds else speech.given or speech.utterance
+        self._speech = None
+        if self._detector:
+            start, end = _seconds(speech.began), _seconds(speech.last + 1)
+            yield SpeechFinished(start, end, number, heard=bounds is not None or speech.given > 0)
+        if bounds:
+            tail = round(TAIL * RATE / FRAME)
+            yield self._take(number, bounds, speech.last + 1 + tail, cut=False)
+
+    def _cut(self, speech: _Speech) -> Iterator[Heard]:
+        """Give the piece up to its quietest place; what follows is the next piece.
+
+        A piece without speech is forgotten: a `min_silence_duration` near `max_utterance`
+        makes them.
+        """
+        place = self._kept_from + quietest([kept.power for kept in self._kept])
+        bounds = self._speech_before(place, speech)
+        speech.first = next(self._voiced(place, self._heard), None)
+        speech.told = self._heard
+        if bounds is None:
+            self._forget(place - self._kept_from)
+            return
+        piece = self._take(speech.utterance, bounds, place, cut=True)
+        self._numbers += 1
+        speech.given, speech.utterance = piece.utterance, self._numbers
+        yield piece
+
+    def _speech_before(self, place: int, speech: _Speech) -> tuple[float, float] | None:
+        """The bounds, in seconds, of the piece's speech before a place.
+
+        None if there is not enough to be worth transcribing; after a cut any is.
+        """
+        if speech.first is None:
+            return None
+        first, last = speech.first, max(self._voiced(speech.first, place), default=-1)
+        if last < first or not (speech.given or self._is_speech(first, last)):
+            return None
+        return _seconds(first), _seconds(last + 1)
+
+    def _is_speech(self, first: int, last: int) -> bool:
+        if self._detector is None:
+            return True
+        scores = [kept.score for kept in self._kept[first - self._kept_from :]]
+        sure = sum(score >= self._detector.sure for score in scores)
+        return last + 1 - first >= self._min_speech and sure >= SURE_BY
+
+    def _take(self, number: int, bounds: tuple[float, float], place: int, cut: bool) -> Utterance:
+        """Give what is kept before a place, and keep the rest."""
+        audio_start, count = _seconds(self._kept_from), place - self._kept_from
+        audio = _joined(self._kept[:count])
+        self._forget(count)
+        return Utterance(number, *bounds, audio_start, audio, cut)
+
+    @property
+    def _kept_from(self) -> int:
+        return self._heard - len(self._kept)
+
+    def _voiced(self, first: int, upto: int) -> Iterator[int]:
+        """The places of kept voiced frames."""
+        kept_from = self._kept_from
+        return (place for place in range(first, upto) if self._kept[place - kept_from].voiced)
+
+    def _forget(self, count: int) -> None:
+        if count > 0:
+            del self._kept[:count]
+
+    def _tell_loudness(self, kept: _Kept, scores: Scores) -> Iterator[Loudness]:
+        power, peak = self._loudest
+        if self._heard % LOUDNESS_EVERY:
+            self._loudest = (kept.power, kept.peak)
+            return
+        rms = math.sqrt((power + kept.power) / LOUDNESS_EVERY)
+        speaking = self._speech is not None and self._detector is not None
+        yield Loudness(_dbfs(rms), _dbfs(max(peak, kept.peak)), scores, speaking)
+
+
+def quietest(powers: list[float]) -> int:
+    """Return how many frames to cut off, so that the cut falls in the quietest place.
+
+    Looks at the end of the frames, as `CUT_WITHIN` says; of places equally quiet it takes
+    the last. At least `QUIET` frames stay on either side.
+
+    Args:
+        powers: mean square of each frame, at least ``3 * QUIET`` of them.
+
+    """
+    within = max(2 * QUIET, min(_frames(CUT_WITHIN), len(powers) // 3))
+    smooth = np.convolve(powers[-within:], np.ones(QUIET), mode="valid")
+    latest = int(np.argmin(smooth[::-1]))
+    return len(powers) - QUIET // 2 - latest
+
+
+def _joined(kept: list[_Kept]) -> Samples:
+    return np.concatenate([frame.samples for frame in kept])
+
+
+def _frames(seconds: float) -> int:
+    return max(1, round(seconds * RATE / FRAME))
+
+
+def _seconds(frames: int) -> float:
+    return frames * FRAME / RATE
+
+
+def _dbfs(amplitude: float) -> float:
+    return max(FLOOR_DBFS, 20 * math.log10(amplitude / 32768)) if amplitude else FLOOR_DBFS

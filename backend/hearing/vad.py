@@ -1,0 +1,191 @@
+"""Is it speech? WebRTC's detector, Silero's network, and both: one frame in, `Scores` out.
+
+Each stream has its own detector. The network itself is loaded once, by the first stream that
+needs it, and shared: a detector holds only its stream's state.
+"""
+
+import importlib.util
+import threading
+from collections import deque
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from backend.hearing import RATE, Detector, Samples, Scores
+from common.profile import VadPart
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+SILERO_FILE = "silero_vad_16k_op15.onnx"
+"""The network in Silero's package; its half-precision sibling decides differently."""
+SILERO_CONTEXT = 64
+"""Samples of the frame before that Silero wants first; without them it hears nothing."""
+WEBRTC_MEMORY = 0.1
+"""Seconds of WebRTC's votes that make its score: one vote alone is nervous."""
+DOUBT = 0.6
+"""How much WebRTC's no takes from a Silero score that is itself unsure."""
+
+
+class DetectorError(Exception):
+    """A detector can't be made here. The text says what is missing and how to get it."""
+
+
+class WebRtc:
+    """WebRTC's Gaussian mixture on six bands: 3 µs a frame, fooled by steady noise and tones.
+
+    Scores are the share of votes for speech in the last `WEBRTC_MEMORY`.
+    """
+
+    def __init__(self, vad: VadPart) -> None:
+        """Set up for a stream. Raises `DetectorError`."""
+        try:
+            from webrtcvad import Vad
+        except ImportError as error:
+            raise _missing("WebRTC", "webrtcvad-wheels") from error
+        duration = vad.parameters.frame_duration_ms
+        self.start = 0.9 - 0.5 * vad.sensitivity
+        self.hold = self.start / 2
+        self.sure = self.start
+        self._judge = Vad(webrtc_aggressiveness(vad))
+        self._bytes = RATE * duration // 1000 * 2
+        self._votes: deque[bool] = deque(maxlen=round(WEBRTC_MEMORY * 1000 / duration))
+        self._rest = b""
+
+    def __call__(self, frame: Samples) -> Scores:
+        """Score the next frame, by those of WebRTC's own frames that end in it."""
+        sound = self._rest + frame.tobytes()
+        whole = len(sound) - len(sound) % self._bytes
+        for begin in range(0, whole, self._bytes):
+            piece = sound[begin : begin + self._bytes]
+            self._votes.append(self._judge.is_speech(piece, RATE))
+        self._rest = sound[whole:]
+        score = sum(self._votes) / len(self._votes)
+        return Scores(score, webrtc=score)
+
+
+class Silero:
+    """Silero's recurrent network on ONNX Runtime: 0.1 ms a frame, sure of what is speech."""
+
+    def __init__(self, vad: VadPart) -> None:
+        """Set up for a stream; the first one loads the network. Raises `DetectorError`."""
+        self.start = silero_threshold(vad)
+        self.hold = 0.7 * self.start
+        self.sure = self.start + 0.86 * (1 - self.start)
+        self._network = _silero()
+        self._state = np.zeros((2, 1, 128), np.float32)
+        self._input = np.zeros((1, SILERO_CONTEXT), np.float32)
+
+    def __call__(self, frame: Samples) -> Scores:
+        """Score the next frame with the network's probability."""
+        context = self._input[:, -SILERO_CONTEXT:]
+        sound = frame.astype(np.float32)[np.newaxis] / 32768
+        self._input = np.concatenate([context, sound], axis=1)
+        given = {"input": self._input, "state": self._state, "sr": _SAMPLE_RATE}
+        probability, self._state = self._network.run(None, given)
+        score = float(probability[0, 0])
+        return Scores(score, silero=score)
+
+
+class Combined:
+    """Silero's judgment, quickened where WebRTC agrees and dampened where it doesn't.
+
+    WebRTC's no takes most from a Silero score in the middle and nothing from a certain one,
+    so very quiet speech, which WebRTC never hears, is still heard. Where both agree, lower
+    thresholds than Silero's alone are safe, and speech is noticed earlier. Noise can't hold it
+    open on WebRTC's word.
+    """
+
+    def __init__(self, vad: VadPart) -> None:
+        """Set up both for a stream. Raises `DetectorError`."""
+        self._webrtc, self._silero = WebRtc(vad), Silero(vad)
+        self.start = 0.6 * self._silero.start
+        self.hold = 0.5 * self._silero.start
+        self.sure = self._silero.sure
+
+    def __call__(self, frame: Samples) -> Scores:
+        """Score the next frame with both."""
+        webrtc, silero = self._webrtc(frame).speech, self._silero(frame).speech
+        doubt = DOUBT * (1 - webrtc) * (1 - silero)
+        return Scores(silero * (1 - doubt), webrtc, silero)
+
+
+def make(vad: VadPart) -> Detector | None:
+    """Return a new stream's detector, None if the settings want none.
+
+    The first Silero takes about 0.1 s to load. Raises `DetectorError`.
+    """
+    if not vad.enabled:
+        return None
+    match vad.detector_type:
+        case "webrtc":
+            return WebRtc(vad)
+        case "silero":
+            return Silero(vad)
+        case "combined":
+            return Combined(vad)
+
+
+def silero_threshold(vad: VadPart) -> float:
+    """Return the probability from which Silero hears speech: 0.5 at a sensitivity of 0.6.
+
+    `VadParameters.silero_threshold` goes before.
+    """
+    wanted = vad.parameters.silero_threshold
+    return 0.9 - vad.sensitivity * 2 / 3 if wanted is None else wanted
+
+
+def webrtc_aggressiveness(vad: VadPart) -> int:
+    """Return how much WebRTC rejects, 0 to 3: 2 at a sensitivity of 0.6.
+
+    0 and 1 take the noise of a quiet room for speech. `VadParameters.webrtc_aggressiveness`
+    goes before.
+    """
+    wanted = vad.parameters.webrtc_aggressiveness
+    return sum(vad.sensitivity < limit for limit in (0.4, 0.8, 0.9)) if wanted is None else wanted
+
+
+_SAMPLE_RATE = np.array(RATE, np.int64)
+_loading = threading.Lock()
+_loaded: "InferenceSession | None" = None
+
+
+def _silero() -> "InferenceSession":
+    """Return the one network, which many threads may run at once."""
+    global _loaded
+    with _loading:
+        if _loaded is None:
+            _loaded = _load_silero()
+        return _loaded
+
+
+def _load_silero() -> "InferenceSession":
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise _missing("Silero", "onnxruntime") from error
+    options = onnxruntime.SessionOptions()
+    # One frame is too little work to share, and a spinning pool would eat a core.
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    path = str(_silero_file())
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def _silero_file() -> Path:
+    """Find the network's file without importing its package, which would import torch."""
+    package = importlib.util.find_spec("silero_vad")
+    for folder in (package and package.submodule_search_locations) or ():
+        path = Path(folder) / "data" / SILERO_FILE
+        if path.is_file():
+            return path
+    raise _missing(f"Silero ({SILERO_FILE})", "silero-vad")
+
+
+def _missing(detector: str, package: str) -> DetectorError:
+    return DetectorError(
+        f"{detector} needs the package {package}: install it with pip install {package}, "
+        "or choose another vad.detector_type"
+    )

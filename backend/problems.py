@@ -1,0 +1,118 @@
+"""Every error a client may see, in the one form that REST and the sockets share.
+
+`Problem` is raised anywhere below a route; the routes' error handlers turn it into JSON. The
+family, by status:
+
+400 the request (malformed, unknown fields, bad values)    `bad_request`
+401 no token, or the wrong one                             `unauthorized`
+403 a web page of a foreign origin                         `foreign_origin`
+404 no such path, profile or session                       `not_found`
+405 the path has no such method                            (the framework's)
+409 the state forbids it                                   `conflict`
+413 more than the limits allow                             `too_large`
+415 audio that can't be decoded                            `unreadable_audio`
+429 too many sessions or connections                       `too_many`
+500 our fault                                              (anything not foreseen)
+503 something this needs is missing, or we are leaving     `missing`, `leaving`
+"""
+
+from datetime import UTC, datetime
+from http import HTTPStatus
+
+from pydantic import ValidationError
+
+from common.api import Fault
+from common.profile import faults
+
+
+class Problem(Exception):
+    """Something the client must know. The details say what was wrong and how to mend it."""
+
+    def __init__(
+        self, status: int, error: str, details: str, headers: dict[str, str] | None = None
+    ) -> None:
+        super().__init__(f"{error}: {details}")
+        self.status = status
+        self.error = error
+        self.details = details
+        self.headers = headers or {}
+
+    def body(self) -> str:
+        """Return the JSON that goes to the client."""
+        now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        return Fault(
+            error=self.error, details=self.details, status_code=self.status, timestamp=now
+        ).model_dump_json()
+
+
+def bad_request(details: str, error: str = "Bad request") -> Problem:
+    return Problem(400, error, details)
+
+
+def malformed(error: ValidationError) -> Problem:
+    """A body that doesn't fit its schema: every fault with its path."""
+    return bad_request(faults(error))
+
+
+def unauthorized() -> Problem:
+    return Problem(
+        401,
+        "Unauthorized",
+        "this server wants its token: send the header 'Authorization: Bearer TOKEN'; "
+        "from a browser's WebSocket, offer the subprotocols 'stt.v1' and 'bearer.' + "
+        "base64url(TOKEN)",
+        {"WWW-Authenticate": "Bearer"},
+    )
+
+
+def foreign_origin(origin: str) -> Problem:
+    return Problem(
+        403,
+        "Origin not allowed",
+        f"pages of {origin} may not listen in; list it in STT_SERVER_CORS_ORIGINS to allow it",
+    )
+
+
+def not_found(details: str, error: str = "Not found") -> Problem:
+    return Problem(404, error, details)
+
+
+def conflict(details: str, error: str = "Conflict") -> Problem:
+    return Problem(409, error, details)
+
+
+def too_large(details: str) -> Problem:
+    return Problem(413, "Too large", details)
+
+
+def unreadable_audio(details: str) -> Problem:
+    return Problem(415, "Audio can't be read", details)
+
+
+def too_many(details: str) -> Problem:
+    return Problem(429, "Too many", details, {"Retry-After": "5"})
+
+
+def missing(details: str, error: str = "Not available") -> Problem:
+    return Problem(503, error, details)
+
+
+def leaving() -> Problem:
+    return Problem(503, "Server is stopping", "try again in a moment", {"Retry-After": "2"})
+
+
+def from_status(status: int, description: str | None) -> Problem:
+    """The framework's own refusals: an unknown path, a wrong method, a body too large."""
+    try:
+        error = HTTPStatus(status).phrase
+    except ValueError:
+        error = "Error"
+    return Problem(status, error, description or error)
+
+
+def ours(error: BaseException, debug: bool) -> Problem:
+    """A crash. Its text goes out only in debug: it may hold what is nobody's business."""
+    details = "the server failed; its log has the reason"
+    if debug:
+        details = f"{type(error).__name__}: {error}"
+    return Problem(500, "Internal server error", details)

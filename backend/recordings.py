@@ -1,0 +1,134 @@
+"""Whole recordings: cut up as live sound is, read by the same engines, told as segments."""
+
+import asyncio
+import math
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import IO
+
+import numpy as np
+
+from backend.engines import Cancelled, EngineError, Reading, Wishes
+from backend.engines.desk import Desk
+from backend.hearing import RATE, Block
+from backend.hearing.framer import Framer
+from backend.hearing.segmenter import Heard, Segmenter, Utterance
+from backend.hearing.vad import make
+from backend.problems import bad_request, missing, too_large, unreadable_audio
+from common.api import Segment, Transcript
+from common.events import Word
+from common.profile import VadPart
+
+PIECE = 65_536
+"""Samples decoded at a time."""
+PCM = {"pcm", "pcm_s16le", "s16le", "l16", "raw"}
+"""Names of headerless 16 kHz mono 16-bit little-endian PCM."""
+
+
+@dataclass
+class Recording:
+    """Decoded piece by piece; `seconds` grows on the way."""
+
+    file: IO[bytes]
+    format: str | None
+    """One of `PCM`, or None to look at the data."""
+    longest: float
+    """Seconds that may be read."""
+    seconds: float = 0.0
+
+    def heard(self, segmenter: Segmenter) -> Iterator[Heard]:
+        """Yield what the segmenter hears in it. Blocks. Raises `Problem`."""
+        framer: Framer | None = None
+        for rate, block in self._pieces():
+            framer = framer or Framer(rate, block.shape[1])
+            self.seconds += len(block) / rate
+            if self.seconds > self.longest:
+                raise too_large(
+                    f"the recording is longer than {self.longest:g} s, the limit of "
+                    "STT_SERVER_MAX_AUDIO_SECONDS; send it in parts"
+                )
+            for frame in framer.frames(block):
+                yield from segmenter.hear(frame)
+        for frame in framer.drain() if framer else ():
+            yield from segmenter.hear(frame)
+        yield from segmenter.flush()
+
+    def _pieces(self) -> Iterator[tuple[int, Block]]:
+        if self.format is not None:
+            yield from self._samples()
+            return
+        import soundfile
+
+        try:
+            with soundfile.SoundFile(self.file) as sound:
+                for block in sound.blocks(PIECE, dtype="float32", always_2d=True):
+                    yield sound.samplerate, np.nan_to_num(block, posinf=1.0, neginf=-1.0)
+        except soundfile.LibsndfileError as error:
+            raise unreadable_audio(
+                f"{error.error_string.strip()} Send WAV, FLAC, OGG/Opus or MP3; for headerless "
+                '16 kHz mono 16-bit PCM say so: "format": "pcm_s16le" in JSON, or the content type '
+                "audio/L16"
+            ) from error
+
+    def _samples(self) -> Iterator[tuple[int, Block]]:
+        while data := self.file.read(PIECE * 2):
+            if len(data) % 2:
+                raise bad_request(
+                    "16-bit PCM has two bytes a sample, but the data end with half of one; were "
+                    "they cut short, or is it another format?",
+                    "Odd number of bytes",
+                )
+            yield RATE, np.frombuffer(data, dtype="<i2").reshape(-1, 1)
+
+
+async def transcribe(recording: Recording, vad: VadPart, wishes: Wishes, desk: Desk) -> Transcript:
+    """Return what is said in a recording. Raises `Problem`."""
+    started = time.monotonic()
+    try:
+        read = await asyncio.to_thread(_read, recording, vad, wishes, desk)
+    except (EngineError, Cancelled) as error:
+        raise missing(str(error), "Engine failed") from error
+    segments = [_segment(utterance, reading) for utterance, reading in read if reading.text]
+    languages = [reading.language for _, reading in read if reading.language and reading.text]
+    return Transcript(
+        text=" ".join(segment.text for segment in segments),
+        language=max(languages, key=languages.count) if languages else wishes.language,
+        duration=round(recording.seconds, 3),
+        segments=segments,
+        engine=desk.engine.name,
+        model=desk.engine.model,
+        processing_seconds=round(time.monotonic() - started, 3),
+    )
+
+
+def _read(
+    recording: Recording, vad: VadPart, wishes: Wishes, desk: Desk
+) -> list[tuple[Utterance, Reading]]:
+    segmenter = Segmenter(make(vad), vad, None)
+    begun: list[tuple[Utterance, Future[Reading]]] = []
+    for heard in recording.heard(segmenter):
+        if isinstance(heard, Utterance):
+            if begun and not desk.has_room():
+                begun[-1][1].exception()
+            name = f"recording-{id(recording):x}-{heard.utterance}"
+            begun.append((heard, desk.final(name, heard.audio, wishes)))
+    return [(utterance, reading.result()) for utterance, reading in begun]
+
+
+def _segment(utterance: Utterance, reading: Reading) -> Segment:
+    def at(seconds: float) -> float:
+        return round(utterance.audio_start + seconds, 3)
+
+    confidence = reading.confidence
+    return Segment(
+        start=round(utterance.start, 3),
+        end=round(utterance.end, 3),
+        text=reading.text,
+        confidence=None if confidence is None or math.isnan(confidence) else round(confidence, 4),
+        words=[
+            Word(text=w.text, start=at(w.start), end=at(w.end), confidence=w.confidence)
+            for w in reading.words
+        ],
+    )

@@ -1,0 +1,133 @@
+"""``/api/v1/ws``: events out."""
+
+import asyncio
+import time
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from backend.bus import Bus, Subscription, TooSlow, Wanted
+from backend.parts import Parts
+from backend.problems import Problem, bad_request, too_many
+from backend.sockets import RESTART, TRY_LATER, Socket
+from common import PROTOCOL, VERSION
+from common.events import EVENT_NAMES, Error, Event, Unknown, Welcome
+from common.profile import faults
+
+
+class Command(BaseModel):
+    """What a client may say."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    command: str
+    events: list[str] | None = None
+    session: str | None = None
+    levels: bool = True
+
+
+async def serve_events(socket: Socket, here: Parts) -> None:
+    """Serve one client of the event stream until either side has had enough."""
+    if here.bus.connections >= here.settings.max_connections:
+        raise too_many("too many clients, the limit of STT_SERVER_MAX_CONNECTIONS; try again later")
+    query = socket.query
+    wanted = _wanted(
+        query.get("events", "").split(",") if query.get("events") else None,
+        query.get("session"),
+        query.get("levels", "true").lower() not in ("false", "0", "no"),
+    )
+    since = _since(query.get("since"))
+    await socket.accept()
+    await socket.tell(_welcome(here, since))
+    with here.bus.subscribe(wanted, since) as subscription:
+        await _converse(socket, subscription, here.bus)
+
+
+async def _converse(socket: Socket, subscription: Subscription, bus: Bus) -> None:
+    tasks = {
+        asyncio.create_task(_obey(socket, subscription)),
+        asyncio.create_task(_tell(socket, subscription)),
+        asyncio.create_task(subscription.wait_until_too_slow()),
+    }
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    except TooSlow:
+        pass
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    if subscription.too_slow:
+        async with asyncio.timeout(2):
+            await socket.close(TRY_LATER, f"too slow; resume with since={bus.seq}")
+    else:
+        await socket.close(RESTART, "the server is stopping")
+
+
+async def _tell(socket: Socket, subscription: Subscription) -> None:
+    async for text in subscription:
+        await socket.text(text)
+
+
+async def _obey(socket: Socket, subscription: Subscription) -> None:
+    while True:
+        message = await socket.next()
+        try:
+            subscription.reply(_obeyed(message, subscription))
+        except ValueError as error:
+            subscription.reply(Error(error="Not understood", details=str(error)))
+        except Problem as problem:
+            subscription.reply(Error(error=problem.error, details=problem.details))
+
+
+def _obeyed(message: str | bytes, subscription: Subscription) -> Event:
+    if isinstance(message, bytes):
+        raise ValueError("binary frames mean nothing here; sound goes to /api/v1/audio")
+    try:
+        wish = Command.model_validate_json(message)
+    except ValidationError as error:
+        raise ValueError(
+            f'expected {{"command":"ping"}} or {{"command":"subscribe",…}}; {faults(error)}'
+        ) from error
+    match wish.command:
+        case "ping":
+            return Unknown.model_validate({"event": "pong", "timestamp": time.time()})
+        case "subscribe":
+            subscription.wanted = _wanted(wish.events, wish.session, wish.levels)
+            return Unknown.model_validate(
+                {"event": "subscribed", "events": wish.events, "session": wish.session}
+            )
+    raise ValueError(f"unknown command {wish.command!r}; known: ping, subscribe")
+
+
+def _wanted(names: list[str] | None, session: str | None, levels: bool) -> Wanted:
+    asked = frozenset(name.strip() for name in names) if names else None
+    if asked and (unknown := asked - set(EVENT_NAMES)):
+        raise bad_request(
+            f"unknown events: {', '.join(sorted(unknown))}; there are: {', '.join(EVENT_NAMES)}"
+        )
+    return Wanted(asked, session, levels)
+
+
+def _since(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise bad_request(f"since is the whole number of an event's seq, not {text[:40]!r}")
+    return int(text)
+
+
+def _welcome(here: Parts, since: int | None) -> Welcome:
+    main = here.sessions.main
+    return Welcome(
+        protocol=PROTOCOL,
+        version=VERSION,
+        server_id=here.bus.server_id,
+        seq=here.bus.seq,
+        running=main is not None,
+        profile=main.name if main else None,
+        active_features=here.sessions.active_features(),
+        recent=list(here.bus.recent),
+        gap=since is not None and here.bus.missing_since(since),
+    )

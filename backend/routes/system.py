@@ -1,0 +1,71 @@
+"""``/health`` and ``/api/v1/system``: the server's state, and its own listening."""
+
+from quart import Blueprint, Response
+
+from backend import profiles
+from backend.parts import parts
+from backend.routes.bodies import answer, body, success
+from common import VERSION
+from common.api import AudioStatus, Health, Started, StartRequest, Status, Stopped
+
+health = Blueprint("health", __name__)
+system = Blueprint("system", __name__, url_prefix="/api/v1/system")
+
+
+@health.get("/health")
+async def tell_health() -> Response:
+    here = parts()
+    return answer(Health(version=VERSION, connections=here.bus.connections, uptime=here.uptime))
+
+
+@system.get("/status")
+async def tell_status() -> Response:
+    here = parts()
+    main = here.sessions.main
+    return answer(
+        Status(
+            version=VERSION,
+            uptime=here.uptime,
+            running=main is not None,
+            profile=main.name if main else None,
+            active_features=here.sessions.active_features(),
+            active_connections=here.bus.connections,
+            sessions=[session.info() for session in here.sessions.all],
+            engine=await here.sessions.engine_status(),
+            audio=main.audio_status() if main else AudioStatus(),
+        )
+    )
+
+
+@system.post("/start")
+async def start() -> Response:
+    wish = await body(StartRequest)
+    here = parts()
+    session = await here.sessions.start(wish.profile, wish.custom_config, restart=wish.restart)
+    name = session.name or ""
+    return success(
+        f"listening with profile {name}",
+        Started(
+            started=True,
+            session_id=session.session_id,
+            profile=name,
+            active_features=here.sessions.active_features(),
+        ),
+    )
+
+
+@system.post("/stop")
+async def stop() -> Response:
+    count = await parts().sessions.stop()
+    return success("stopped", Stopped(stopped=True, sessions=count))
+
+
+@system.get("/profiles")
+async def list_profiles() -> Response:
+    settings = parts().settings
+    return answer(profiles.summaries(settings.profiles_dir, settings.default_profile))
+
+
+@system.get("/profiles/<name>")
+async def show_profile(name: str) -> Response:
+    return answer(profiles.describe(name, parts().settings.profiles_dir))

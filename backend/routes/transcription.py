@@ -1,0 +1,152 @@
+"""``/api/v1/transcription``: sessions that a client feeds, and whole recordings."""
+
+import base64
+import binascii
+import tempfile
+from typing import IO, Any
+
+from pydantic import ValidationError
+from quart import Blueprint, Response, request
+
+from backend.parts import Parts, parts
+from backend.problems import bad_request, conflict, malformed, unreadable_audio
+from backend.recordings import PCM, Recording, transcribe
+from backend.routes.bodies import answer, body, success
+from backend.session import Session, wishes
+from backend.sources.stream import StreamSource
+from common.api import (
+    SessionClosed,
+    SessionOpened,
+    SessionRequest,
+    Sessions,
+    TranscribeRequest,
+    Transcript,
+)
+
+transcription = Blueprint("transcription", __name__, url_prefix="/api/v1/transcription")
+
+SPOOL = 1 << 20
+"""Bytes of an upload kept in memory; what is more goes to a temporary file."""
+HEADERLESS = {"audio/l16", "audio/pcm", "audio/x-pcm", "audio/raw"}
+"""Content types of headerless 16 kHz mono 16-bit PCM."""
+
+
+@transcription.get("/sessions")
+async def list_sessions() -> Response:
+    return answer(Sessions(sessions=[session.info() for session in parts().sessions.all]))
+
+
+@transcription.post("/sessions")
+async def open_session() -> Response:
+    session = await parts().sessions.open_for_chunks(await body(SessionRequest))
+    return success("session opened", SessionOpened(session_id=session.session_id))
+
+
+@transcription.delete("/sessions/<session_id>")
+async def close_session(session_id: str) -> Response:
+    session = await parts().sessions.close(session_id)
+    text = " ".join(session.texts)
+    return success("session stopped", SessionClosed(stopped=True, text=text))
+
+
+@transcription.post("/transcribe")
+async def transcribe_audio() -> Response:
+    here = parts()
+    with tempfile.SpooledTemporaryFile(SPOOL) as spool:
+        wish = await _receive(spool)
+        if wish.session_id is not None:
+            return answer(await _take_chunk(here, wish, spool))
+        return answer(await _transcribe(here, wish, spool))
+
+
+async def _receive(spool: IO[bytes]) -> TranscribeRequest:
+    """Put the audio of the request into the spool; return what else it says."""
+    kind = (request.mimetype or "").lower()
+    if kind == "application/json":
+        wish = await body(TranscribeRequest)
+        spool.write(_decoded(wish.audio_data))
+    elif kind == "multipart/form-data":
+        wish = await _receive_form(spool)
+    else:
+        async for chunk in request.body:
+            spool.write(chunk)
+        wish = _wish(dict(request.args))
+        if kind in HEADERLESS and wish.format is None:
+            wish = wish.model_copy(update={"format": "pcm_s16le"})
+    if not spool.tell():
+        raise bad_request("there is no audio in the request", "No audio")
+    spool.seek(0)
+    return wish
+
+
+async def _receive_form(spool: IO[bytes]) -> TranscribeRequest:
+    files = await request.files
+    if "file" not in files:
+        raise bad_request("the form needs the audio in a part called 'file'", "No audio")
+    while chunk := files["file"].stream.read(SPOOL):
+        spool.write(chunk)
+    return _wish(dict(await request.form))
+
+
+def _wish(fields: dict[str, Any]) -> TranscribeRequest:
+    try:
+        return TranscribeRequest.model_validate({"audio_data": "", **fields})
+    except ValidationError as error:
+        raise malformed(error) from error
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise bad_request(f"audio_data is no base64: {error}", "Bad base64") from error
+
+
+async def _transcribe(here: Parts, wish: TranscribeRequest, spool: IO[bytes]) -> Transcript:
+    given = wish.model_dump(include={"language", "prompt", "words"}, exclude_unset=True)
+    _, profile = here.sessions.resolve(None, {"transcription": given})
+    recording = Recording(spool, _format(wish.format), here.settings.max_audio_seconds)
+    taken = await here.desks.take(profile.transcription)
+    try:
+        return await transcribe(recording, profile.vad, wishes(profile.transcription), taken.desk)
+    finally:
+        here.desks.give_back(taken)
+
+
+def _format(name: str | None) -> str | None:
+    if name is None or name.lower() in {"wav", "flac", "ogg", "opus", "mp3", "auto"}:
+        return None  # libsndfile looks for itself.
+    if name.lower() in PCM:
+        return "pcm_s16le"
+    raise unreadable_audio(
+        f"unknown format {name!r}; leave it out for WAV, FLAC, OGG/Opus or MP3, or say 'pcm_s16le' "
+        "for headerless 16 kHz mono 16-bit PCM"
+    )
+
+
+async def _take_chunk(here: Parts, wish: TranscribeRequest, spool: IO[bytes]) -> Transcript:
+    """Feed a chunk to its session; answer with what it has understood so far."""
+    session = here.sessions.find(wish.session_id or "")
+    source = session.source
+    if not isinstance(source, StreamSource) or source.name != "upload":
+        raise conflict(f"session {session.session_id!r} isn't fed by requests")
+    if _format(wish.format or "pcm_s16le") is None:
+        raise unreadable_audio("a session's chunks are headerless 16 kHz mono 16-bit PCM")
+    while chunk := spool.read(SPOOL):
+        await source.feed(chunk)
+    here.sessions.keep_alive(session)
+    if wish.is_final:
+        await here.sessions.close(session.session_id)
+    return _so_far(session)
+
+
+def _so_far(session: Session) -> Transcript:
+    engine = session.taken.desk.engine
+    return Transcript(
+        text=" ".join(session.texts),
+        language=session.profile.transcription.language,
+        duration=session.info().audio_seconds,
+        engine=engine.name,
+        model=engine.model,
+        processing_seconds=0.0,
+    )

@@ -1,0 +1,109 @@
+"""Hypercorn, and leaving gently.
+
+On SIGINT or SIGTERM: speech in progress is finished and delivered, every socket is closed with
+1012, then Hypercorn is told to end. It must happen in that order and in the shutdown trigger:
+Hypercorn would wait for open WebSockets, or cut them off with 1011. A second signal leaves at once.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+from contextlib import closing
+
+from hypercorn.asyncio import serve as hypercorn_serve
+from hypercorn.config import Config
+
+from backend.app import create_app
+from backend.parts import Parts
+from backend.problems import Problem
+from backend.settings import Settings
+
+log = logging.getLogger(__name__)
+
+LARGEST_FRAME = 16 << 20
+"""Bytes of one WebSocket message; a larger one is refused with 1009."""
+
+
+class PortTaken(OSError):
+    """The address can't be listened on. The text says why and what to do."""
+
+
+def listen(settings: Settings) -> socket.socket:
+    """Return a listening socket. Raises `PortTaken`."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+        listener.listen(1024)
+    except OSError as error:
+        listener.close()
+        raise PortTaken(
+            f"can't listen on {settings.host}:{settings.port}: {error.strerror or error}; "
+            "is another server running? Take another port with STT_SERVER_PORT or --port"
+        ) from error
+    return listener
+
+
+async def serve(settings: Settings, listener: socket.socket) -> None:
+    """Serve until SIGINT or SIGTERM, then leave gently."""
+    app = create_app(settings)
+    host, port = listener.getsockname()[:2]
+    asked = asyncio.Event()
+    _on_signals(asked)
+
+    async def until_asked() -> None:
+        log.info("listening on http://%s:%d", f"[{host}]" if ":" in host else host, port)
+        parts: Parts = app.extensions["stt"]
+        if settings.auto_start:
+            await _start_listening(parts)
+        await asked.wait()
+        await _leave(parts)
+
+    await hypercorn_serve(app, _config(listener), shutdown_trigger=until_asked)
+
+
+def _on_signals(asked: asyncio.Event) -> None:
+    def ask(number: signal.Signals) -> None:
+        if asked.is_set():
+            log.warning("%s again: leaving at once", number.name)
+            os._exit(1)
+        log.info("%s: finishing speech in progress", number.name)
+        asked.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, ask, number)
+
+
+def _config(listener: socket.socket) -> Config:
+    config = Config()
+    config.bind = [f"fd://{listener.fileno()}"]
+    config.errorlog = logging.getLogger("hypercorn.error")
+    config.include_server_header = False
+    config.websocket_max_message_size = LARGEST_FRAME
+    config.websocket_ping_interval = 20
+    config.graceful_timeout = 0.5
+    config.shutdown_timeout = 5
+    return config
+
+
+async def _start_listening(parts: Parts) -> None:
+    try:
+        await parts.sessions.start(None, {})
+    except Problem as problem:
+        log.error("not listening: %s", problem)
+
+
+async def _leave(parts: Parts) -> None:
+    await parts.sessions.leave(parts.settings.leave_seconds)
+    parts.bus.close()
+    await parts.bus.wait_until_empty(0.5)
+
+
+def run(settings: Settings) -> None:
+    """Listen and serve; return after the last connection is closed. Raises `PortTaken`."""
+    with closing(listen(settings)) as listener:
+        asyncio.run(serve(settings, listener))

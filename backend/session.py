@@ -1,0 +1,329 @@
+"""One listening: source → segmenter → engine → bus, started and stopped.
+
+Sound is cut up on the hearing thread (`hear`); what was heard goes to the event loop as values,
+and everything else happens there, in the order in which it was heard.
+"""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Coroutine
+from typing import Literal
+
+from backend.bus import Bus
+from backend.desks import Taken
+from backend.engines import Cancelled, EngineError, Reading, Wishes
+from backend.engines.agreement import Agreement
+from backend.hearing import RATE, Block
+from backend.hearing.ears import Ears, Inlet
+from backend.hearing.framer import Framer
+from backend.hearing.segmenter import (
+    Growing,
+    Heard,
+    Loudness,
+    Segmenter,
+    SpeechBegan,
+    SpeechFinished,
+    Utterance,
+)
+from backend.hearing.vad import make
+from backend.sources import Source
+from common.api import AudioStatus, SessionInfo
+from common.events import (
+    Error,
+    Event,
+    Level,
+    SessionStarted,
+    SessionStopped,
+    SpeechDetected,
+    SpeechEnded,
+    Transcription,
+    Word,
+)
+from common.profile import Profile, TranscriptionPart
+
+log = logging.getLogger(__name__)
+
+BOUND = 10
+"""Seconds of sound that may wait to be heard."""
+AHEAD = 30.0
+"""Seconds of speech that may wait for the engine before patient sources are held back."""
+SILENCE = -99.0
+"""dBFS below which there is nothing but digital zeros."""
+
+Reason = Literal["stopped", "ended", "disconnected", "failed", "idle"]
+
+
+def wishes(part: TranscriptionPart) -> Wishes:
+    """Return what a profile asks of the engine."""
+    return Wishes(
+        language=part.language,
+        task=part.task,
+        prompt=part.prompt,
+        words=part.words,
+        options=dict(part.options),
+    )
+
+
+class Clock:
+    """When each second of a session's sound was heard, for telling how late its words are."""
+
+    def __init__(self) -> None:
+        self._heard: deque[tuple[float, float]] = deque(maxlen=8192)
+
+    def tick(self, seconds: float) -> None:
+        self._heard.append((seconds, time.monotonic()))
+
+    def since(self, seconds: float) -> float | None:
+        """Return how long ago, in seconds, that second of the audio was heard."""
+        when = None
+        for position, heard in reversed(self._heard):
+            if position < seconds:
+                break
+            when = heard
+        return None if when is None else time.monotonic() - when
+
+
+class Session:
+    """One listening, from one source. Made and driven on the event loop."""
+
+    def __init__(
+        self,
+        session_id: str,
+        name: str | None,
+        profile: Profile,
+        source: Source,
+        taken: Taken,
+        bus: Bus,
+    ) -> None:
+        self.session_id = session_id
+        self.name = name
+        self.profile = profile
+        self.source = source
+        self.taken = taken
+        self.started = time.time()
+        self.texts: deque[str] = deque(maxlen=10_000)
+        """Its finals, oldest first."""
+        self.done = asyncio.Event()
+        """Set after ``session_stopped`` was told."""
+        self._bus = bus
+        self._wishes = wishes(profile.transcription)
+        self._reason: Reason = "ended"
+        self._loop = asyncio.get_running_loop()
+        self._reading: set[asyncio.Task[None]] = set()
+        self._waiting = 0.0
+        self._agreements: dict[int, Agreement] = {}
+        self._clock = Clock()
+        self._level: Loudness | None = None
+        self._silent_since: float | None = 0.0
+        self._framer: Framer
+        self._segmenter: Segmenter
+        self._inlet: Inlet
+
+    async def start(self, ears: Ears) -> None:
+        """Open the source and listen. Raises `SourceError` or `DetectorError`."""
+        part = self.profile.transcription
+        await asyncio.to_thread(self.source.open)
+        detector = await asyncio.to_thread(make, self.profile.vad)
+        interval = part.partial_interval if part.partials else None
+        self._segmenter = Segmenter(detector, self.profile.vad, interval)
+        self._framer = Framer(self.source.rate, self.source.channels, self.profile.audio.gain)
+        self._inlet = ears.open(self, BOUND * self.source.rate)
+        self._tell(SessionStarted(source=self.source.name, profile=self.name))
+        try:
+            await asyncio.to_thread(self.source.start, self._inlet)
+        except Exception:
+            self._inlet.end()
+            self._reason = "failed"
+            raise
+
+    async def stop(self, reason: Reason = "stopped") -> None:
+        """Hear no more; finish and deliver what was heard, then return."""
+        if not self.done.is_set():
+            self._reason = reason
+            await asyncio.to_thread(self.source.stop)
+            self._inlet.end()
+            await self.done.wait()
+
+    def flush_soon(self) -> None:
+        """End the utterance in progress, after the sound that was sent before."""
+        self._inlet.flush()
+
+    def abandon(self) -> None:
+        """Drop what is still waiting for the engine."""
+        for task in self._reading:
+            task.cancel()
+
+    def info(self) -> SessionInfo:
+        return SessionInfo(
+            session_id=self.session_id,
+            source=self.source.name,
+            profile=self.name,
+            started=self.started,
+            audio_seconds=round(self._segmenter.seconds, 3),
+            finals=len(self.texts),
+            lost_seconds=round(self._inlet.lost / self.source.rate, 3),
+        )
+
+    def audio_status(self) -> AudioStatus:
+        if self._level is None:
+            return AudioStatus(device=self.source.device)
+        seconds = self._segmenter.seconds
+        silent = self._silent_since is not None and seconds - self._silent_since >= 2
+        return AudioStatus(
+            device=self.source.device, level_dbfs=round(self._level.rms_dbfs, 1), silent=silent
+        )
+
+    # On the hearing thread.
+
+    def hear(self, block: Block) -> None:
+        """Cut a block of sound up. Called on the hearing thread."""
+        for frame in self._framer.frames(block):
+            self._pass_on(list(self._segmenter.hear(frame)))
+        self._clock.tick(self._segmenter.seconds)
+
+    def flush(self) -> None:
+        """End the utterance in progress. Called on the hearing thread."""
+        self._pass_on(list(self._segmenter.flush()))
+
+    def finish(self, fault: Exception | None) -> None:
+        """Hear what is left. Called on the hearing thread."""
+        for frame in self._framer.drain():
+            self._pass_on(list(self._segmenter.hear(frame)))
+        self._clock.tick(self._segmenter.seconds)
+        self.flush()
+        self._loop.call_soon_threadsafe(self._wind_up, fault)
+
+    def _pass_on(self, things: list[Heard]) -> None:
+        if things:
+            self._loop.call_soon_threadsafe(self._take_in, things)
+
+    # On the event loop.
+
+    def _take_in(self, things: list[Heard]) -> None:
+        for thing in things:
+            match thing:
+                case Loudness():
+                    self._take_level(thing)
+                case SpeechBegan():
+                    self._tell(SpeechDetected(confidence=thing.confidence, start=thing.start))
+                case SpeechFinished():
+                    self._tell(SpeechEnded(start=thing.start, end=thing.end))
+                case Growing():
+                    self._read_soon(self._read_partial(thing))
+                case Utterance():
+                    self._read_soon(self._read_final(thing))
+
+    def _take_level(self, level: Loudness) -> None:
+        self._level = level
+        if level.rms_dbfs > SILENCE:
+            self._silent_since = None
+        elif self._silent_since is None:
+            self._silent_since = self._segmenter.seconds
+        self._tell(
+            Level(
+                rms_dbfs=round(level.rms_dbfs, 1),
+                peak_dbfs=round(level.peak_dbfs, 1),
+                speech=round(level.scores.speech, 3),
+                webrtc=level.scores.webrtc,
+                silero=None if level.scores.silero is None else round(level.scores.silero, 3),
+                speaking=level.speaking,
+            )
+        )
+
+    def _read_soon(self, reading: Coroutine[None, None, None]) -> None:
+        task = self._loop.create_task(reading)
+        self._reading.add(task)
+        task.add_done_callback(self._reading.discard)
+
+    async def _read_partial(self, growing: Growing) -> None:
+        try:
+            reading = await asyncio.wrap_future(
+                self.taken.desk.partial(
+                    self._utterance_id(growing.utterance), growing.audio, self._wishes
+                )
+            )
+        except (asyncio.CancelledError, Cancelled, EngineError):
+            return  # The final, or the next partial, says it all.
+        agreement = self._agreements.setdefault(growing.utterance, Agreement())
+        text, stable = agreement.update(reading.text)
+        if text:
+            self._tell_words(growing, reading, text, stable, is_final=False)
+
+    async def _read_final(self, utterance: Utterance) -> None:
+        seconds = len(utterance.audio) / RATE
+        self._waiting += seconds
+        self._inlet.hold(self._waiting > AHEAD)
+        try:
+            reading = await asyncio.wrap_future(
+                self.taken.desk.final(
+                    self._utterance_id(utterance.utterance), utterance.audio, self._wishes
+                )
+            )
+            if reading.text:
+                self.texts.append(reading.text)
+                self._tell_words(utterance, reading, reading.text, len(reading.text), is_final=True)
+            elif utterance.utterance in self._agreements:
+                # Nothing was said after all: an empty partial takes back the ones before.
+                self._tell_words(utterance, reading, "", 0, is_final=False)
+        except (EngineError, Cancelled) as error:
+            self._tell(Error(error="Not transcribed", details=str(error)))
+        finally:
+            self._agreements.pop(utterance.utterance, None)
+            self._waiting -= seconds
+            self._inlet.hold(self._waiting > AHEAD)
+
+    def _tell_words(
+        self,
+        heard: Growing | Utterance,
+        reading: Reading,
+        text: str,
+        stable: int,
+        *,
+        is_final: bool,
+    ) -> None:
+        since = self._clock.since(heard.end)
+        words = [
+            Word(
+                text=word.text,
+                start=round(heard.audio_start + word.start, 3),
+                end=round(heard.audio_start + word.end, 3),
+                confidence=word.confidence,
+            )
+            for word in reading.words
+        ]
+        self._tell(
+            Transcription(
+                text=text,
+                is_final=is_final,
+                confidence=reading.confidence,
+                utterance_id=self._utterance_id(heard.utterance),
+                start=round(heard.start, 3),
+                end=round(heard.end, 3),
+                language=reading.language,
+                stable=stable,
+                words=words if is_final and self._wishes.words else None,
+                latency=None if since is None else round(since, 3),
+                engine=self.taken.desk.engine.name,
+            )
+        )
+
+    def _wind_up(self, fault: Exception | None) -> None:
+        if fault:
+            self._reason = "failed"
+            log.warning("session %s: %s", self.session_id, fault)
+            self._tell(Error(error="Source failed", details=str(fault), recoverable=False))
+        reading = list(self._reading)
+        self._read_soon(self._end(reading))
+
+    async def _end(self, reading: list[asyncio.Task[None]]) -> None:
+        await asyncio.gather(*reading, return_exceptions=True)
+        self._tell(SessionStopped(reason=self._reason))
+        self.done.set()
+
+    def _utterance_id(self, number: int) -> str:
+        return f"{self.session_id}-{number}"
+
+    def _tell(self, event: Event) -> None:
+        self._bus.publish(event.model_copy(update={"session_id": self.session_id}))

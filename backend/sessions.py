@@ -1,0 +1,266 @@
+"""Every session of the server: its own listening, and those that clients feed.
+
+Starting and stopping are serialized, so that interleaved calls leave a state that one of them
+asked for.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from backend import profiles
+from backend.bus import Bus
+from backend.desks import Desks
+from backend.hearing.ears import Ears
+from backend.hearing.vad import DetectorError
+from backend.problems import bad_request, conflict, leaving, missing, not_found, too_many
+from backend.session import Reason, Session
+from backend.settings import Settings
+from backend.sources import Source, SourceError
+from backend.sources.file import FileSource
+from backend.sources.microphone import Microphone
+from backend.sources.stream import StreamSource
+from common.api import AudioHello, SessionRequest
+from common.events import EngineStatus, SystemStatus
+from common.profile import BadProfile, Profile, merged
+
+log = logging.getLogger(__name__)
+
+IDLE = 300.0
+"""Seconds without a chunk after which a session fed over REST is ended."""
+
+
+class Sessions:
+    """Lives on the event loop."""
+
+    def __init__(self, settings: Settings, bus: Bus, ears: Ears, desks: Desks) -> None:
+        self._settings = settings
+        self._bus = bus
+        self._ears = ears
+        self._desks = desks
+        self._open: dict[str, Session] = {}
+        self._opening: set[str] = set()
+        self._main: Session | None = None
+        self._changing = asyncio.Lock()
+        self._watching: set[asyncio.Task[None]] = set()
+        self._idle: dict[str, asyncio.TimerHandle] = {}
+        self._leaving = False
+
+    @property
+    def main(self) -> Session | None:
+        """The server's own listening, if it runs."""
+        return self._main
+
+    @property
+    def all(self) -> list[Session]:
+        """The sessions that listen, in the order in which they were opened."""
+        return [session for session in self._open.values() if not session.done.is_set()]
+
+    def active_features(self) -> list[str]:
+        """What the server's own listening does: ``vad``, ``transcription``."""
+        if self._main is None:
+            return []
+        vad = ["vad"] if self._main.profile.vad.enabled else []
+        return [*vad, "transcription"]
+
+    def resolve(self, name: str | None, changes: Mapping[str, Any]) -> tuple[str, Profile]:
+        """Return a profile's name and its settings with the changes laid over them.
+
+        Raises `Problem` 404 or 400.
+        """
+        name = name or self._settings.default_profile
+        profile = profiles.find(name, self._settings.profiles_dir)
+        try:
+            return name, merged(profile, changes)
+        except BadProfile as error:
+            raise bad_request(str(error), "Invalid configuration") from error
+
+    async def engine_status(self) -> EngineStatus:
+        """Return the engine in use, or the one that the default profile would take."""
+        try:
+            _, profile = self.resolve(None, {})
+        except Exception:
+            profile = Profile()
+        return await self._desks.status(profile.transcription)
+
+    async def start(
+        self, name: str | None, changes: Mapping[str, Any], *, restart: bool = False
+    ) -> Session:
+        """Start the server's own listening. Raises `Problem` for whatever is in the way."""
+        async with self._changing:
+            name, profile = self.resolve(name, changes)
+            if self._main and not restart:
+                raise conflict(
+                    f"listening already with profile {self._main.name!r}; stop it first, or send "
+                    '"restart": true',
+                    "Already running",
+                )
+            source = _own_source(profile)
+            await asyncio.to_thread(_open, source)
+            session = await self._begin(new_id(), name, profile, source, replacing=self._main)
+            if not session.done.is_set():
+                self._main = session
+            await self._tell_status()
+            return session
+
+    async def stop(self) -> int:
+        """Stop everything; return how many sessions that were. Raises `Problem` 409 for none."""
+        async with self._changing:
+            running = self.all
+            if not running:
+                raise conflict("nothing is running; start it first", "Not running")
+            await asyncio.gather(*(self.finish(session) for session in running))
+            return len(running)
+
+    async def open(self, request: SessionRequest, source: StreamSource) -> Session:
+        """Open a session fed by a client. Raises `Problem`."""
+        name, profile = self.resolve(request.profile, request.custom_config)
+        session_id = request.session_id or new_id()
+        if session_id in self._open or session_id in self._opening:
+            raise conflict(f"there is a session {session_id!r} already", "Session id taken")
+        return await self._begin(session_id, name, profile, source)
+
+    async def open_for_chunks(self, request: SessionRequest) -> Session:
+        """Open a session fed by single requests; it ends by itself when they stop coming."""
+        session = await self.open(request, stream_source(AudioHello(), "upload"))
+        self.keep_alive(session)
+        return session
+
+    def find(self, session_id: str) -> Session:
+        """Return a session. Raises `Problem` 404."""
+        session = self._open.get(session_id)
+        if session is None or session.done.is_set():
+            raise not_found(f"there is no session {session_id!r}", "Session not found")
+        return session
+
+    async def close(self, session_id: str, reason: Reason = "stopped") -> Session:
+        """End a session; what it holds is transcribed first. Raises `Problem` 404."""
+        session = self.find(session_id)
+        await self.finish(session, reason)
+        return session
+
+    async def finish(self, session: Session, reason: Reason = "stopped") -> None:
+        """End a session; what it holds is transcribed first."""
+        await session.stop(reason)
+        self._forget(session)
+
+    def keep_alive(self, session: Session) -> None:
+        """Count the idle time of a session fed over REST from now."""
+        if handle := self._idle.pop(session.session_id, None):
+            handle.cancel()
+        if not session.done.is_set():
+            self._idle[session.session_id] = asyncio.get_running_loop().call_later(
+                IDLE, lambda: self._watch(self.finish(session, "idle"))
+            )
+
+    async def leave(self, seconds: float) -> None:
+        """Finish and deliver all speech in progress, for so long at most; take no more."""
+        self._leaving = True
+        stopping = [asyncio.ensure_future(self.finish(session)) for session in self.all]
+        if not stopping:
+            return
+        _, late = await asyncio.wait(stopping, timeout=seconds)
+        if late:
+            log.warning("leaving %d sessions whose speech took too long to finish", len(late))
+            for session in self.all:
+                session.abandon()
+            await asyncio.wait(late, timeout=1)
+
+    async def _begin(
+        self,
+        session_id: str,
+        name: str,
+        profile: Profile,
+        source: Source,
+        replacing: Session | None = None,
+    ) -> Session:
+        self._refuse_what_cannot_be(profile, replacing)
+        self._opening.add(session_id)
+        try:
+            taken = await self._desks.take(profile.transcription)
+            if replacing:
+                await self.finish(replacing)
+            session = Session(session_id, name, profile, source, taken, self._bus)
+            try:
+                await session.start(self._ears)
+            except (SourceError, DetectorError) as error:
+                self._desks.give_back(taken)
+                raise missing(str(error), "Audio source not available") from error
+            self._open[session_id] = session
+        finally:
+            self._opening.discard(session_id)
+        self._watch(self._see_off(session))
+        return session
+
+    def _refuse_what_cannot_be(self, profile: Profile, replacing: Session | None) -> None:
+        if self._leaving:
+            raise leaving()
+        count = len(self._open) + len(self._opening) - (replacing is not None)
+        if count >= self._settings.max_sessions:
+            raise too_many(
+                f"{count} sessions are open, the limit of STT_SERVER_MAX_SESSIONS; end one first"
+            )
+        if profile.wake_word.enabled:
+            raise missing(
+                "this version has no wake-word detector yet; take a profile without one, such as "
+                "vad-triggered, or set wake_word.enabled to false and transcription.auto_start to "
+                "true",
+                "Wake word not available",
+            )
+
+    async def _see_off(self, session: Session) -> None:
+        await session.done.wait()
+        self._forget(session)
+
+    def _forget(self, session: Session) -> None:
+        if self._open.pop(session.session_id, None) is None:
+            return
+        self._desks.give_back(session.taken)
+        if handle := self._idle.pop(session.session_id, None):
+            handle.cancel()
+        if self._main is session:
+            self._main = None
+            self._watch(self._tell_status())
+
+    async def _tell_status(self) -> None:
+        self._bus.publish(
+            SystemStatus(
+                running=self._main is not None,
+                active_features=self.active_features(),
+                profile=self._main.name if self._main else None,
+                engine=await self.engine_status(),
+            )
+        )
+
+    def _watch(self, coroutine: Any) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._watching.add(task)
+        task.add_done_callback(self._watching.discard)
+
+
+def stream_source(hello: AudioHello, name: str = "stream") -> StreamSource:
+    """Return the source that a client's first frame describes."""
+    return StreamSource(
+        rate=hello.sample_rate, channels=hello.channels, encoding=hello.encoding, name=name
+    )
+
+
+def _own_source(profile: Profile) -> Source:
+    kind, _, path = profile.audio.source.partition(":")
+    if kind == "file":
+        return FileSource(Path(path))
+    return Microphone(profile.audio.device)
+
+
+def _open(source: Source) -> None:
+    try:
+        source.open()
+    except SourceError as error:
+        raise missing(str(error), "Audio source not available") from error
+
+
+def new_id() -> str:
+    return secrets.token_hex(6)

@@ -1,0 +1,150 @@
+"""The environment, checked once.
+
+Each setting is a field; ``STT_SERVER_`` and its name in capitals is the variable, ``--`` and
+its name with dashes the flag, which wins. A bad value stops the start with the variable's name,
+what it held and what is allowed.
+"""
+
+import argparse
+import secrets
+from collections.abc import Mapping, Sequence
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import platformdirs
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+PREFIX = "STT_SERVER_"
+PLAIN = {"log_level": "LOG_LEVEL", "log_format": "LOG_FORMAT"}
+"""Settings whose variables go without the prefix."""
+APP = "realtime-mlx-stt"
+
+
+class BadSettings(ValueError):
+    """The environment or the flags hold something that can't be. The text says what and why."""
+
+
+def _listed(value: object) -> object:
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value
+
+
+class Settings(BaseModel):
+    """What the server was told. Durations are in seconds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    host: str = "127.0.0.1"
+    """Address to listen on."""
+    port: int = Field(8000, ge=0, le=65535)
+    """Port to listen on; 0 takes a free one."""
+    debug: bool = False
+    """Tell the details of crashes to clients."""
+    auto_start: bool = False
+    """Start listening with the default profile at once."""
+    auth_enabled: bool = False
+    """Want a token from everyone."""
+    auth_token: str = Field("", repr=False)
+    """The token."""
+    insecure: bool = False
+    """Listen beyond this machine without a token."""
+    cors_origins: Annotated[list[str], BeforeValidator(_listed)] = []
+    """Origins of web pages, besides the server's own, that may come in; * allows all."""
+    profiles_dir: Path = Path(platformdirs.user_config_dir(APP)) / "profiles"
+    """Folder of saved profiles."""
+    data_dir: Path = Path(platformdirs.user_data_dir(APP))
+    """Folder of the server's own data."""
+    default_profile: str = "vad-triggered"
+    """The profile to start with when none is named."""
+    max_body_mb: int = Field(64, ge=1, le=4096)
+    """Largest request body, in MiB."""
+    max_audio_seconds: float = Field(3600, gt=0)
+    """Longest recording for transcribe, in seconds."""
+    max_sessions: int = Field(16, ge=1, le=10_000)
+    """Sessions open at a time."""
+    max_connections: int = Field(1000, ge=1, le=100_000)
+    """WebSocket clients at a time."""
+    leave_seconds: float = Field(10, ge=0, le=300)
+    """How long speech in progress may take to be finished when the server is stopped."""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """What is worth a line in the log."""
+    log_format: Literal["text", "json"] = "text"
+    """How a line in the log looks."""
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach the server."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+def variable(field: str) -> str:
+    """Return the environment variable of a setting."""
+    return PLAIN.get(field, PREFIX + field.upper())
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Give a parser one flag a setting, with the setting's docstring as its help."""
+    for name, field in Settings.model_fields.items():
+        how: dict[str, Any] = {"default": None, "help": f"{field.description} [{variable(name)}]"}
+        if field.annotation is bool:
+            how["action"] = argparse.BooleanOptionalAction
+        else:
+            how["metavar"] = name.split("_")[-1].upper()
+        parser.add_argument("--" + name.replace("_", "-"), dest=name, **how)
+
+
+def load(environment: Mapping[str, str], flags: Mapping[str, Any] | None = None) -> Settings:
+    """Return the settings that the environment and the flags describe. Raises `BadSettings`."""
+    told: dict[str, Any] = {}
+    for name in Settings.model_fields:
+        value = environment.get(variable(name), "")
+        if value.strip():
+            told[name] = value.strip().upper() if name == "log_level" else value.strip()
+    told |= {name: value for name, value in (flags or {}).items() if value is not None}
+    try:
+        settings = Settings.model_validate(told)
+    except ValidationError as error:
+        raise BadSettings(_explained(error)) from error
+    _check_protection(settings)
+    return settings
+
+
+def _explained(error: ValidationError) -> str:
+    lines = []
+    for fault in error.errors(include_url=False):
+        name = str(fault["loc"][0])
+        held = "its value" if name == "auth_token" else repr(fault["input"])
+        flag = name.replace("_", "-")
+        lines.append(f"{variable(name)} (or --{flag}) holds {held}: {fault['msg']}")
+    return "\n".join(lines)
+
+
+def _check_protection(settings: Settings) -> None:
+    if settings.auth_enabled and not settings.auth_token:
+        raise BadSettings(
+            "STT_SERVER_AUTH_ENABLED is set but STT_SERVER_AUTH_TOKEN is empty; set a token, "
+            f"for instance this new one:\n  STT_SERVER_AUTH_TOKEN={secrets.token_urlsafe(24)}"
+        )
+    if not settings.loopback and not settings.auth_enabled and not settings.insecure:
+        raise BadSettings(
+            f"refusing to listen on {settings.host} without a token: anyone on the network could "
+            "listen in. Either set a token, for instance this new one:\n"
+            f"  STT_SERVER_AUTH_ENABLED=true STT_SERVER_AUTH_TOKEN={secrets.token_urlsafe(24)}\n"
+            "or, on a network you trust, say --insecure."
+        )
+
+
+def without_defaults(arguments: argparse.Namespace, names: Sequence[str]) -> dict[str, Any]:
+    """Return the flags that were given, of those that are settings."""
+    return {
+        name: getattr(arguments, name)
+        for name in names
+        if getattr(arguments, name, None) is not None
+    }

@@ -1,0 +1,141 @@
+"""WebSockets as bare ASGI, beside Quart.
+
+Quart's receive buffer has no bound; ASGI's own ``receive`` has one in Hypercorn, so a handler
+that doesn't read makes the sender wait. That, and fewer layers a frame, is why both sockets
+are served here, in front of Quart's ``asgi_app``.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+from urllib.parse import parse_qs
+
+from backend.problems import Problem, ours
+from backend.security import SUBPROTOCOL, check_origin, check_token
+from backend.settings import Settings
+from common.events import Error, Event, encode
+
+log = logging.getLogger(__name__)
+
+Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Any, Any, Any], Awaitable[None]]
+
+NORMAL, INVALID_DATA, POLICY, TOO_BIG, OUR_FAULT, RESTART, TRY_LATER = (
+    1000,
+    1007,
+    1008,
+    1009,
+    1011,
+    1012,
+    1013,
+)
+"""Close codes of RFC 6455 and the IANA registry that are used here."""
+
+
+class Gone(Exception):
+    """The peer has left."""
+
+
+class Socket:
+    """One WebSocket, from the handshake to its end."""
+
+    def __init__(self, scope: Message, receive: Receive, send: Send) -> None:
+        self.query = {
+            name: values[-1] for name, values in parse_qs(scope["query_string"].decode()).items()
+        }
+        self.offered: list[str] = scope.get("subprotocols", [])
+        self._headers = {
+            name.decode().lower(): value.decode("latin-1") for name, value in scope["headers"]
+        }
+        self._receive = receive
+        self._send = send
+        self.accepted = False
+        self.closed = False
+
+    def header(self, name: str) -> str | None:
+        return self._headers.get(name)
+
+    async def accept(self) -> None:
+        """Finish the handshake."""
+        subprotocol = SUBPROTOCOL if SUBPROTOCOL in self.offered else None
+        await self._send({"type": "websocket.accept", "subprotocol": subprotocol, "headers": []})
+        self.accepted = True
+
+    async def deny(self, problem: Problem) -> None:
+        """Answer the handshake with an error."""
+        headers = {"Content-Type": "application/json", **problem.headers}
+        await self._send(
+            {
+                "type": "websocket.http.response.start",
+                "status": problem.status,
+                "headers": [(k.lower().encode(), v.encode()) for k, v in headers.items()],
+            }
+        )
+        await self._send({"type": "websocket.http.response.body", "body": problem.body().encode()})
+        self.closed = True
+
+    async def next(self) -> str | bytes:
+        """Return the next frame. Raises `Gone` when there won't be one."""
+        message = await self._receive()
+        if message["type"] == "websocket.disconnect":
+            self.closed = True
+            raise Gone
+        content: str | bytes | None = message.get("text")
+        return content if content is not None else message["bytes"]
+
+    async def text(self, text: str) -> None:
+        """Send a text frame; waits while the peer's window is full."""
+        await self._send({"type": "websocket.send", "text": text})
+
+    async def tell(self, event: Event) -> None:
+        await self.text(encode(event))
+
+    async def fail(self, problem: Problem, code: int = OUR_FAULT) -> None:
+        """Tell the peer what went wrong and close."""
+        if not self.accepted:
+            await self.deny(problem)
+            return
+        await self.tell(Error(error=problem.error, details=problem.details, recoverable=False))
+        await self.close(code, problem.error)
+
+    async def close(self, code: int = NORMAL, reason: str = "") -> None:
+        if not self.closed:
+            self.closed = True
+            # A close frame holds at most 123 bytes of reason.
+            await self._send({"type": "websocket.close", "code": code, "reason": reason[:60]})
+
+
+Endpoint = Callable[[Socket], Awaitable[None]]
+
+
+class Sockets:
+    """ASGI middleware that serves WebSocket paths and passes everything else on."""
+
+    def __init__(
+        self, inner: Application, settings: Settings, endpoints: Mapping[str, Endpoint]
+    ) -> None:
+        self._inner = inner
+        self._settings = settings
+        self._endpoints = endpoints
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        endpoint = self._endpoints.get(scope.get("path", ""))
+        if scope["type"] != "websocket" or endpoint is None:
+            await self._inner(scope, receive, send)
+            return
+        await receive()  # websocket.connect
+        socket = Socket(scope, receive, send)
+        try:
+            check_origin(self._settings, socket.header("origin"), socket.header("host"))
+            check_token(self._settings, socket.header("authorization"), socket.offered)
+            await endpoint(socket)
+        except Gone:
+            pass
+        except Problem as problem:
+            await socket.fail(problem, POLICY)
+        except Exception as error:
+            # Uncaught, it would end the connection as if all were well (1000).
+            log.exception("a WebSocket handler failed")
+            await socket.fail(ours(error, self._settings.debug))

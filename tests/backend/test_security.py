@@ -1,0 +1,47 @@
+import base64
+
+import pytest
+
+from backend.problems import Problem
+from backend.security import check_origin, check_token
+from backend.settings import Settings
+
+LOCKED = Settings(auth_enabled=True, auth_token="s3cret-ü")
+
+
+def bearer(token: str) -> str:
+    return "bearer." + base64.urlsafe_b64encode(token.encode()).decode().rstrip("=")
+
+
+def test_without_a_token_to_want_everyone_may_come_in() -> None:
+    check_token(Settings(), None)
+
+
+def test_the_token_opens_by_header_or_subprotocol() -> None:
+    locked = Settings(auth_enabled=True, auth_token="s3cret")
+    check_token(locked, "Bearer s3cret")
+    check_token(locked, "bearer  s3cret")
+    check_token(LOCKED, None, ["stt.v1", bearer("s3cret-ü")])
+
+
+@pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer wrong", "Basic s3cret", "s3cret"])
+def test_anything_else_is_401(header: str | None) -> None:
+    with pytest.raises(Problem) as caught:
+        check_token(LOCKED, header, ["stt.v1", "bearer.%%%", "bearer.", bearer("wrong")])
+    assert caught.value.status == 401
+    assert "Authorization: Bearer" in caught.value.details
+    assert "s3cret" not in str(caught.value)
+
+
+def test_a_page_of_the_server_itself_may_come_in() -> None:
+    check_origin(Settings(), None, "localhost:8000")
+    check_origin(Settings(), "http://localhost:8000", "localhost:8000")
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "http://localhost:3000", "null"])
+def test_a_foreign_page_is_403_unless_listed(origin: str) -> None:
+    with pytest.raises(Problem) as caught:
+        check_origin(Settings(), origin, "localhost:8000")
+    assert caught.value.status == 403
+    check_origin(Settings(cors_origins=[origin]), origin, "localhost:8000")
+    check_origin(Settings(cors_origins=["*"]), origin, "localhost:8000")

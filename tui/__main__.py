@@ -1,0 +1,90 @@
+"""``stt-console``: the terminal program."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from common import VERSION
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the console; return 0, 1 when the server could not be had, 2 for bad arguments."""
+    options = _parser().parse_args(argv)
+    if options.plain or not _has_screen():
+        from tui.plain import listen
+
+        return listen(options.url, options.token, once=options.once, patience=options.wait)
+
+    from tui.app import Console
+
+    console = Console(options.url, options.token)
+    console.run()
+    return console.return_code or 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="stt-console",
+        description="Watch and steer a realtime speech-to-text server.",
+        epilog="Exit codes: 0 done, 1 no connection or refused (plain mode), 2 bad arguments.",
+    )
+    parser.add_argument(
+        "--url",
+        type=_url,
+        default=os.environ.get("STT_CONSOLE_URL") or "http://127.0.0.1:8000",
+        help="the server's address (STT_CONSOLE_URL; default http://127.0.0.1:8000)",
+    )
+    parser.add_argument(
+        "--token",
+        type=_token,
+        default=os.environ.get("STT_CONSOLE_TOKEN") or None,
+        help="the server's token (STT_CONSOLE_TOKEN)",
+    )
+    parser.add_argument(
+        "--plain",
+        action="store_true",
+        help="print one line per final; so it is without a terminal, too",
+    )
+    parser.add_argument(
+        "--once",
+        action="store_true",
+        help="when printing lines: start with those the server remembers, "
+        "and exit when its listening ends",
+    )
+    parser.add_argument(
+        "--wait",
+        type=float,
+        default=10.0,
+        metavar="SECONDS",
+        help="when printing lines: give up on a server that doesn't answer (default 10)",
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {VERSION}")
+    return parser
+
+
+def _url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        # Looking at the port is what checks it.
+        fine = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        fine = False
+    if not fine or not text.isprintable() or " " in text:
+        raise argparse.ArgumentTypeError(f"not a server's address: {text!r}; try http://HOST:PORT")
+    return text.rstrip("/")
+
+
+def _token(text: str) -> str | None:
+    if not text.isascii() or not text.isprintable():
+        raise argparse.ArgumentTypeError("a token holds printable ASCII characters only")
+    return text.strip() or None
+
+
+def _has_screen() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") not in ("", "dumb")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

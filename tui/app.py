@@ -1,0 +1,202 @@
+"""The console: it listens to one server and passes on what you ask of it."""
+
+from dataclasses import replace
+from typing import ClassVar
+
+from textual import work
+from textual.app import App, get_system_commands_provider
+from textual.notifications import SeverityLevel
+from textual.reactive import reactive
+from textual.screen import Screen
+
+from common.client import Client
+from common.events import Error, Level, Welcome
+from common.problems import ClientError, Refused, Unauthorized
+from common.stream import EventStream, Link
+from tui.commands import Commands, explained
+from tui.messages import (
+    EventArrived,
+    LevelArrived,
+    LinkChanged,
+    ProfilesArrived,
+    Rejected,
+    RequestDone,
+    RequestFailed,
+    StatusArrived,
+)
+from tui.screens.choose import ChooseProfile
+from tui.screens.help import HelpScreen
+from tui.screens.listen import ListenScreen
+from tui.state import State, after, known, linked
+
+
+class Console(App[None]):
+    """Workers talk to the server and post facts; handlers fold them into `state`."""
+
+    TITLE = "Speech to text"
+    # Textual reads the CSS of pushed screens only, not of the first one.
+    CSS_PATH = "screens/listen.tcss"
+    COMMANDS = {get_system_commands_provider, Commands}
+    BINDINGS: ClassVar = []
+
+    state: reactive[State] = reactive(State)
+
+    def __init__(self, url: str = "http://127.0.0.1:8000", token: str | None = None) -> None:
+        super().__init__()
+        self.url = url
+        self.home = ListenScreen(url)
+        self._token = token
+        self._client: Client | None = None
+        self._stream: EventStream | None = None
+
+    def get_default_screen(self) -> Screen[None]:
+        return self.home
+
+    def on_mount(self) -> None:
+        # After the first paint: the network may take its time.
+        self.call_after_refresh(self.follow)
+
+    async def on_unmount(self) -> None:
+        if self._client:
+            await self._client.aclose()
+
+    def watch_state(self, state: State) -> None:
+        self.home.state = state
+
+    @property
+    def client(self) -> Client:
+        """The connection to the server, made when first needed: TLS takes a moment to set up."""
+        if self._client is None:
+            self._client = Client(self.url, self._token)
+        return self._client
+
+    @work(exclusive=True, group="events")
+    async def follow(self) -> None:
+        """Pass on the server's events until the app ends or the server refuses us."""
+        since = self._stream.seq if self._stream else None
+        self._stream = self.client.events(since=since)
+        self._stream.on_link = self._pass_on
+        try:
+            async for event in self._stream:
+                if isinstance(event, Level):
+                    self.home.post_message(LevelArrived(event))
+                else:
+                    self.home.post_message(EventArrived(event))
+        except Refused as error:
+            self.home.post_message(Rejected(error))
+
+    def _pass_on(self, link: Link) -> None:
+        self.home.post_message(LinkChanged(link))
+
+    @work(exclusive=True, group="status")
+    async def ask_status(self) -> None:
+        """Ask the server for its whole state."""
+        try:
+            self.home.post_message(StatusArrived(await self.client.status()))
+        except ClientError as error:
+            self.home.post_message(RequestFailed("status", error))
+
+    @work(exclusive=True, group="profiles")
+    async def ask_profiles(self) -> None:
+        """Ask the server which profiles it has."""
+        try:
+            self.home.post_message(ProfilesArrived(await self.client.profiles()))
+        except ClientError as error:
+            self.home.post_message(RequestFailed("list of profiles", error))
+
+    @work(group="session")
+    async def start(self, *, restart: bool = False) -> None:
+        """Have the server listen, with the chosen profile."""
+        try:
+            await self.client.start(self.state.wanted, restart=restart)
+        except ClientError as error:
+            self.home.post_message(RequestFailed("start", error))
+        else:
+            self.home.post_message(RequestDone())
+
+    @work(group="session")
+    async def stop(self) -> None:
+        """Have the server stop listening; what was said is delivered first."""
+        try:
+            await self.client.stop()
+        except ClientError as error:
+            self.home.post_message(RequestFailed("stop", error))
+        else:
+            self.home.post_message(RequestDone())
+
+    def on_link_changed(self, message: LinkChanged) -> None:
+        self.state = linked(self.state, message.link)
+
+    def on_rejected(self, message: Rejected) -> None:
+        wrong = isinstance(message.error, Unauthorized)
+        why = "wrong or missing token" if wrong else message.error.error
+        self.state = replace(self.state, refusal=why)
+
+    def on_status_arrived(self, message: StatusArrived) -> None:
+        self.state = known(self.state, message.status)
+
+    def on_event_arrived(self, message: EventArrived) -> None:
+        self.state = after(message.event, self.state)
+        if isinstance(message.event, Welcome):
+            self.ask_status()
+        elif isinstance(message.event, Error):
+            fault = message.event
+            self._say(fault.details, fault.error, "warning" if fault.recoverable else "error")
+
+    def on_profiles_arrived(self, message: ProfilesArrived) -> None:
+        current = self.state.wanted or self.state.profile
+        self.push_screen(ChooseProfile(message.profiles, current), self._chosen)
+
+    def on_request_done(self, message: RequestDone) -> None:
+        self.state = replace(self.state, doing="")
+        self.ask_status()
+
+    def on_request_failed(self, message: RequestFailed) -> None:
+        if message.doing in ("start", "stop"):
+            self.state = replace(self.state, doing="")
+        error = message.error
+        if isinstance(error, Refused):
+            self._say(error.details, f"{message.doing}: {error.error}", "error")
+        else:
+            self._say(str(error), f"{message.doing} failed", "error")
+
+    def action_start_or_stop(self) -> None:
+        """Start listening, or stop it; does nothing while either is under way."""
+        if self.state.doing:
+            return
+        running = self.state.running
+        self.state = replace(self.state, doing="stopping" if running else "starting")
+        if running:
+            self.stop()
+        else:
+            self.start()
+
+    def action_choose_profile(self) -> None:
+        self.ask_profiles()
+
+    def action_reconnect(self) -> None:
+        """Try again now, if there is anything to try."""
+        if self.state.refusal:
+            self.state = replace(self.state, refusal="", link=Link("connecting"))
+            self.follow()
+        elif self._stream:
+            self._stream.retry_now()
+
+    def action_show_help(self) -> None:
+        keys = (
+            (self.get_key_display(active.binding), active.binding.tooltip)
+            for active in explained(self.screen)
+        )
+        self.push_screen(HelpScreen(keys))
+
+    def _chosen(self, name: str | None) -> None:
+        if name is None:
+            return
+        self.state = replace(self.state, wanted=name)
+        if self.state.running and not self.state.doing:
+            self.state = replace(self.state, doing="restarting")
+            self.start(restart=True)
+
+    def _say(self, text: str, title: str, severity: SeverityLevel) -> None:
+        # What servers say is text, never markup.
+        self.notify(text, title=title, severity=severity, markup=False)

@@ -1,0 +1,44 @@
+"""The command palette: every binding that explains itself is a command."""
+
+from collections.abc import Iterator
+from functools import partial
+
+from textual.binding import ActiveBinding
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.screen import Screen
+from textual.types import IgnoreReturnCallbackType
+
+
+def explained(screen: Screen[object]) -> Iterator[ActiveBinding]:
+    """Yield the bindings in force on a screen that have an id and a tooltip, each once."""
+    seen = set()
+    for active in screen.active_bindings.values():
+        binding = active.binding
+        if binding.id and binding.tooltip and binding.id not in seen:
+            seen.add(binding.id)
+            yield active
+
+
+class Commands(Provider):
+    """Offers what the keys do, by name."""
+
+    async def discover(self) -> Hits:
+        for active in explained(self.screen):
+            binding = active.binding
+            yield DiscoveryHit(binding.description, self._command(active), help=binding.tooltip)
+
+    async def search(self, query: str) -> Hits:
+        matcher = self.matcher(query)
+        for active in explained(self.screen):
+            binding = active.binding
+            name = f"{binding.description}: {binding.tooltip}"
+            if (score := matcher.match(name)) > 0:
+                yield Hit(
+                    score,
+                    matcher.highlight(name),
+                    self._command(active),
+                    text=binding.description,
+                )
+
+    def _command(self, active: ActiveBinding) -> IgnoreReturnCallbackType:
+        return partial(self.app.run_action, active.binding.action, active.node)

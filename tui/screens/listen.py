@@ -1,0 +1,178 @@
+"""The home screen: what is said, how it sounds, and how the server is doing."""
+
+from typing import ClassVar
+
+from textual import getters
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+from textual.reactive import reactive
+from textual.screen import Screen
+from textual.widgets import Footer
+
+from common.events import (
+    Error,
+    SessionStarted,
+    SessionStopped,
+    Transcription,
+    WakeWord,
+    WakeWordTimeout,
+    Welcome,
+)
+from tui.messages import EventArrived, LevelArrived, LinkChanged, Rejected
+from tui.state import State
+from tui.widgets.meter import Meter
+from tui.widgets.status import LinkLine, Status
+from tui.widgets.transcript import Transcript
+
+GAP = "— some of what was said is missing here —"
+
+
+def hint(state: State, url: str) -> str:
+    """Return what to say while nothing has been said: how things are and what to press."""
+    if state.refusal:
+        return (
+            f"{url} does not let this console in: {state.refusal}.\n\n"
+            "If it wants a token: quit with q and start again with --token TOKEN,\n"
+            "or set STT_CONSOLE_TOKEN. Press r to try again."
+        )
+    if not state.connected:
+        return f"No connection to {url} yet.\n\nIs the server running there? Start it: stt-server"
+    if state.running:
+        return "Listening. Say something."
+    return "Nothing has been said yet.\n\nPress s to start listening, p to choose a profile."
+
+
+class ListenScreen(Screen[None]):
+    """Shows facts as they arrive; orders go to the app."""
+
+    AUTO_FOCUS = "Transcript"
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (64, "-broad")]
+    VERTICAL_BREAKPOINTS = [(0, "-flat"), (11, "-low"), (20, "-tall")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "s",
+            "app.start_or_stop",
+            "Start/stop",
+            id="session.toggle",
+            tooltip="Start the server's listening, or stop it",
+        ),
+        Binding(
+            "p",
+            "app.choose_profile",
+            "Profile",
+            id="session.profile",
+            tooltip="Choose how the server listens",
+        ),
+        Binding(
+            "r",
+            "app.reconnect",
+            "Reconnect",
+            id="link.reconnect",
+            show=False,
+            tooltip="Try the connection now instead of waiting",
+        ),
+        Binding(
+            "c",
+            "copy",
+            "Copy",
+            id="transcript.copy",
+            tooltip="Copy the selected words, or else the last utterance",
+        ),
+        Binding(
+            "C",
+            "copy_all",
+            "Copy all",
+            id="transcript.copy_all",
+            show=False,
+            tooltip="Copy everything that was said",
+        ),
+        Binding(
+            "question_mark,f1",
+            "app.show_help",
+            "Help",
+            id="app.help",
+            key_display="?",
+            tooltip="Explain the keys and the signs",
+        ),
+        Binding("q", "app.quit", "Quit", id="app.quit", tooltip="Leave; the server goes on"),
+    ]
+
+    state: reactive[State] = reactive(State)
+    transcript = getters.query_one(Transcript)
+    meter = getters.query_one(Meter)
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self._url = url
+
+    def compose(self) -> ComposeResult:
+        yield LinkLine(self._url).data_bind(ListenScreen.state)
+        transcript = Transcript()
+        transcript.border_title = "Transcript"
+        yield transcript
+        with Container(id="below"):
+            yield Meter()
+            yield Status().data_bind(ListenScreen.state)
+        yield Footer()
+
+    def watch_state(self, state: State) -> None:
+        if self.is_mounted:
+            self.transcript.hint = hint(state, self._url)
+            if not (state.connected and state.running):
+                self.meter.level = None
+
+    def on_mount(self) -> None:
+        self.transcript.hint = hint(self.state, self._url)
+
+    def on_level_arrived(self, message: LevelArrived) -> None:
+        # Sessions that clients feed have levels, too; the meter is the server's own ear.
+        if self.state.running and message.level.session_id in (None, self.state.session_id):
+            self.meter.level = message.level
+
+    def on_link_changed(self, message: LinkChanged) -> None:
+        if message.link.state != "up":
+            self.meter.level = None
+
+    def on_rejected(self, message: Rejected) -> None:
+        if len(self.transcript.entries):
+            self.transcript.remark(f"refused: {message.error}", fault=True)
+
+    def on_event_arrived(self, message: EventArrived) -> None:
+        show = self.transcript
+        match message.event:
+            case Transcription() as said:
+                show.hear(said)
+            case Welcome() as welcome:
+                self._welcome(welcome)
+            case SessionStarted(source=source, profile=profile, timestamp=at):
+                how = f" with {profile}" if profile else ""
+                show.remark(f"listening to {source}{how}", at=at)
+            case SessionStopped(reason=reason, timestamp=at):
+                show.remark(f"listening {reason}", at=at)
+            case WakeWord(wake_word=word, confidence=confidence, timestamp=at):
+                show.remark(f"wake word “{word}” ({confidence:.2f})", at=at)
+            case WakeWordTimeout(timestamp=at):
+                show.remark("nobody spoke after the wake word", at=at)
+            case Error(error=error, details=details, timestamp=at):
+                show.remark(f"{error}: {details}", fault=True, at=at)
+
+    def action_copy(self) -> None:
+        self._copy(self.get_selected_text() or self.transcript.entries.last_said())
+
+    def action_copy_all(self) -> None:
+        self._copy("\n".join(self.transcript.entries.said()))
+
+    def _copy(self, text: str) -> None:
+        if not text:
+            self.notify("There is nothing to copy yet.", severity="warning")
+            return
+        self.app.copy_to_clipboard(text)
+        words = len(text.split())
+        self.notify(f"Copied {words} {'word' if words == 1 else 'words'}.", timeout=2)
+
+    def _welcome(self, welcome: Welcome) -> None:
+        if welcome.gap:
+            self.transcript.remark(GAP, fault=True, at=welcome.timestamp)
+        for said in welcome.recent:
+            self.transcript.hear(said)

@@ -1,0 +1,171 @@
+"""What the console knows about the server, folded from what the server tells. Pure."""
+
+import time
+from dataclasses import dataclass, field, replace
+from functools import singledispatch
+
+from common.api import SessionInfo, Status
+from common.events import (
+    EngineStatus,
+    Event,
+    ModelProgress,
+    SessionStarted,
+    SessionStopped,
+    SystemStatus,
+    Transcription,
+    WakeWord,
+    WakeWordTimeout,
+    Welcome,
+)
+from common.stream import Link
+
+
+@dataclass(frozen=True)
+class State:
+    """Everything but the words and the levels."""
+
+    link: Link = field(default_factory=lambda: Link("connecting"))
+    refusal: str = ""
+    """Why the server doesn't let us in; empty while it does."""
+    version: str = ""
+    """The server's."""
+    running: bool = False
+    """The server's own listening is on."""
+    doing: str = ""
+    """What was asked for and is under way: ``starting``, ``stopping``."""
+    profile: str | None = None
+    wanted: str | None = None
+    """The profile chosen for the next start; None takes the server's default."""
+    engine: EngineStatus | None = None
+    progress: ModelProgress | None = None
+    session_id: str | None = None
+    """Of the server's own listening."""
+    source: str = ""
+    started: float | None = None
+    """When the listening began, in Unix seconds of this machine's clock."""
+    skew: float = 0.0
+    """Seconds that this machine's clock is ahead of the server's."""
+    latency: float | None = None
+    """Seconds from the end of speech to the last final."""
+    wake: str = ""
+    """The wake word that was heard, while the server waits for what follows it."""
+
+    @property
+    def connected(self) -> bool:
+        return self.link.state == "up" and not self.refusal
+
+
+def is_own(source: str) -> bool:
+    """Whether a session is the server's own listening, not one that a client feeds."""
+    return source not in ("stream", "upload")
+
+
+def linked(state: State, link: Link) -> State:
+    """Return the state after a change of the connection."""
+    return replace(state, link=link, refusal="" if link.state == "up" else state.refusal)
+
+
+def known(state: State, status: Status) -> State:
+    """Return the state after the server told all of its own."""
+    own = next((one for one in status.sessions if is_own(one.source)), None)
+    state = replace(
+        state,
+        running=status.running,
+        profile=status.profile,
+        engine=status.engine,
+        version=status.version,
+        progress=None if status.engine.state == "ready" else state.progress,
+    )
+    return _listening(state, own) if own and status.running else _silent_if_stopped(state)
+
+
+def _listening(state: State, session: SessionInfo) -> State:
+    return replace(
+        state,
+        session_id=session.session_id,
+        source=session.source,
+        started=session.started + state.skew,
+    )
+
+
+def _silent_if_stopped(state: State) -> State:
+    if state.running:
+        return state
+    return replace(state, session_id=None, source="", started=None, wake="")
+
+
+@singledispatch
+def after(event: Event, state: State) -> State:
+    """Return the state after an event."""
+    return state
+
+
+@after.register
+def _(event: Welcome, state: State) -> State:
+    return _silent_if_stopped(
+        replace(
+            state,
+            version=event.version,
+            running=event.running,
+            profile=event.profile,
+            skew=time.time() - event.timestamp,
+            wake="",
+        )
+    )
+
+
+@after.register
+def _(event: SystemStatus, state: State) -> State:
+    engine = event.engine or state.engine
+    return _silent_if_stopped(
+        replace(
+            state,
+            running=event.running,
+            profile=event.profile or state.profile,
+            engine=engine,
+            progress=None if engine and engine.state == "ready" else state.progress,
+        )
+    )
+
+
+@after.register
+def _(event: ModelProgress, state: State) -> State:
+    return replace(state, progress=None if event.stage == "ready" else event)
+
+
+@after.register
+def _(event: SessionStarted, state: State) -> State:
+    if not is_own(event.source):
+        return state
+    return replace(
+        state,
+        running=True,
+        session_id=event.session_id,
+        source=event.source,
+        profile=event.profile or state.profile,
+        started=event.timestamp + state.skew,
+    )
+
+
+@after.register
+def _(event: SessionStopped, state: State) -> State:
+    if event.session_id != state.session_id:
+        return state
+    return _silent_if_stopped(replace(state, running=False))
+
+
+@after.register
+def _(event: Transcription, state: State) -> State:
+    wake = "" if event.session_id == state.session_id else state.wake
+    latency = event.latency if event.is_final and event.latency is not None else state.latency
+    return replace(state, latency=latency, wake=wake)
+
+
+@after.register
+def _(event: WakeWord, state: State) -> State:
+    return replace(state, wake=event.wake_word)
+
+
+@after.register
+def _(event: WakeWordTimeout, state: State) -> State:
+    return replace(state, wake="")

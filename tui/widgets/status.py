@@ -1,0 +1,156 @@
+"""The connection in one line, and what the server is doing in a few."""
+
+import math
+import time
+
+from textual.content import Content
+from textual.reactive import reactive
+from textual.timer import Timer
+from textual.widget import Widget
+
+from tui.state import State
+from tui.text import FAINT, MUTED, one_line
+
+Row = tuple[str, str, str]
+"""Label, text and style."""
+
+
+def duration(seconds: float) -> str:
+    """Return ``0:07``, ``12:34`` or ``1:02:03``."""
+    whole = max(0, int(seconds))
+    hours, minutes = divmod(whole // 60, 60)
+    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+
+
+def link_words(state: State, url: str, now: float) -> tuple[str, str, str]:
+    """Return a mark, what the connection is like, and a style. `now` is monotonic."""
+    link = state.link
+    if state.refusal:
+        return "✗", f"refused · {state.refusal} · r to try again", "$text-error"
+    if link.state == "up":
+        return "●", f"connected to {url}", "$text-success"
+    if link.state == "waiting":
+        seconds = max(0, math.ceil((link.retry_at or now) - now))
+        why = f" · {one_line(link.reason)}" if link.reason else ""
+        return (
+            "○",
+            f"reconnecting in {seconds} s … press r to try now{why}",
+            "$text-warning",
+        )
+    return "◌", f"connecting to {url} …", "$text-warning"
+
+
+def engine_rows(state: State) -> list[Row]:
+    """Return which engine, its model, and why it is this one."""
+    engine = state.engine
+    if engine is None:
+        return [("engine", "-", FAINT), ("model", "-", FAINT), ("", "", "")]
+    tone = {"ready": "", "failed": "$text-error"}.get(engine.state, "$text-warning")
+    rows = [
+        ("engine", f"{engine.name} · {engine.state}", tone),
+        ("model", engine.model or "-", ""),
+        ("", engine.reason, MUTED),
+    ]
+    if state.progress:
+        rows[1] = ("model", progress_words(state), "$text-warning")
+    return rows
+
+
+def progress_words(state: State) -> str:
+    """Return how far the model has come on its way to being ready."""
+    progress = state.progress
+    if progress is None:
+        return ""
+    share = f" {progress.done / progress.total:.0%}" if progress.total else ""
+    return f"{progress.stage}{share} · {progress.model}"
+
+
+def session_row(state: State, now: float) -> Row:
+    """Return whether the server listens, to what and for how long. `now` is Unix time."""
+    if state.doing:
+        return "session", f"{state.doing} …", "$text-warning"
+    if not state.running:
+        return "session", "○ stopped", MUTED
+    length = f" {duration(now - state.started)}" if state.started is not None else ""
+    source = f" · {state.source}" if state.source else ""
+    wake = f" · heard “{state.wake}”" if state.wake else ""
+    return "session", f"● listening{length}{source}{wake}", "$text-success"
+
+
+def profile_row(state: State) -> Row:
+    """Return the profile in use, or the one chosen for the next start."""
+    if state.wanted and state.wanted != state.profile:
+        return "profile", f"{state.wanted} · from the next start", ""
+    return "profile", state.profile or "-", ""
+
+
+def latency_row(state: State) -> Row:
+    """Return how long the last final took."""
+    if state.latency is None:
+        return "latency", "-", FAINT
+    return "latency", f"{state.latency:.2f} s", ""
+
+
+class LinkLine(Widget):
+    """The first line: who we are and whether the server hears us."""
+
+    state: reactive[State] = reactive(State)
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self._url = one_line(url)
+        self._clock: Timer
+
+    def on_mount(self) -> None:
+        self._clock = self.set_interval(0.25, self.refresh, pause=True)
+
+    def watch_state(self, state: State) -> None:
+        if self.is_mounted:
+            waits = state.link.state == "waiting" and not state.refusal
+            self._clock.resume() if waits else self._clock.pause()
+
+    def render(self) -> Content:
+        sign, words, tone = link_words(self.state, self._url, time.monotonic())
+        # The name makes way for the news where there isn't room for both.
+        name = " Speech to text  " if self.size.width >= 64 else " "
+        return Content.assemble((name, "bold $text-primary"), (f"{sign} {words}", tone)).truncate(
+            self.size.width, ellipsis=True
+        )
+
+
+class Status(Widget):
+    """Engine, model, profile, session and latency."""
+
+    state: reactive[State] = reactive(State)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.border_title = "Server"
+        self._clock: Timer
+
+    def on_mount(self) -> None:
+        self._clock = self.set_interval(1.0, self.refresh, pause=True)
+
+    def watch_state(self, state: State) -> None:
+        if self.is_mounted:
+            self._clock.resume() if state.running else self._clock.pause()
+        self.tooltip = Content(one_line(state.engine.reason)) if state.engine else None
+
+    def render(self) -> Content:
+        rows = self._rows()
+        return Content("\n").join([self._line(*row) for row in rows[: self.size.height]])
+
+    def _rows(self) -> list[Row]:
+        state = self.state
+        session = session_row(state, time.time())
+        profile = profile_row(state)
+        if self.size.height >= 6:
+            return [session, profile, *engine_rows(state), latency_row(state)]
+        return [session, profile, engine_rows(state)[0]]
+
+    def _line(self, label: str, text: str, style: str) -> Content:
+        room = max(1, self.size.width - 9)
+        return Content.assemble(
+            (f"{label:<9}", MUTED),
+            Content.styled(one_line(text), style).truncate(room, ellipsis=True),
+        )
