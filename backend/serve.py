@@ -10,7 +10,6 @@ import logging
 import os
 import signal
 import socket
-from contextlib import closing
 
 from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config
@@ -62,7 +61,7 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
         await asked.wait()
         await _leave(parts)
 
-    await hypercorn_serve(app, _config(listener), shutdown_trigger=until_asked)
+    await hypercorn_serve(app, _config(listener.detach()), shutdown_trigger=until_asked)
 
 
 def _on_signals(asked: asyncio.Event) -> None:
@@ -78,9 +77,9 @@ def _on_signals(asked: asyncio.Event) -> None:
         loop.add_signal_handler(number, ask, number)
 
 
-def _config(listener: socket.socket) -> Config:
+def _config(listener: int) -> Config:
     config = Config()
-    config.bind = [f"fd://{listener.fileno()}"]
+    config.bind = [f"fd://{listener}"]
     config.errorlog = logging.getLogger("hypercorn.error")
     config.include_server_header = False
     config.websocket_max_message_size = LARGEST_FRAME
@@ -105,5 +104,4 @@ async def _leave(parts: Parts) -> None:
 
 def run(settings: Settings) -> None:
     """Listen and serve; return after the last connection is closed. Raises `PortTaken`."""
-    with closing(listen(settings)) as listener:
-        asyncio.run(serve(settings, listener))
+    asyncio.run(serve(settings, listen(settings)))

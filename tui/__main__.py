@@ -83,7 +83,9 @@ def _token(text: str) -> str | None:
 
 
 def _has_screen() -> bool:
-    return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM") not in ("", "dumb")
+    # Textual reads keys from stdin and draws on stderr; lines would go to stdout.
+    streams = (sys.stdin, sys.stdout, sys.stderr)
+    return os.environ.get("TERM") not in ("", "dumb") and all(one.isatty() for one in streams)
 
 
 if __name__ == "__main__":

@@ -158,7 +158,8 @@ class Console(App[None]):
         if isinstance(error, Refused):
             self._say(error.details, f"{message.doing}: {error.error}", "error")
         else:
-            self._say(str(error), f"{message.doing} failed", "error")
+            # Some errors go on for pages about what exactly was malformed.
+            self._say(str(error).partition("\n")[0], f"{message.doing} failed", "error")
 
     def action_start_or_stop(self) -> None:
         """Start listening, or stop it; does nothing while either is under way."""

@@ -28,14 +28,16 @@ class EventArrived(Message):
 
 
 class LevelArrived(Message):
-    """It is this loud now. A newer one makes an older one moot."""
+    """It is this loud now. A newer one of the same session makes an older one moot."""
 
     def __init__(self, level: Level) -> None:
         self.level = level
         super().__init__()
 
     def can_replace(self, message: Message) -> bool:
-        return isinstance(message, LevelArrived)
+        return (
+            isinstance(message, LevelArrived) and message.level.session_id == self.level.session_id
+        )
 
 
 class LinkChanged(Message):

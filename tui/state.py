@@ -60,6 +60,12 @@ def is_own(source: str) -> bool:
     return source not in ("stream", "upload")
 
 
+def source_name(source: str) -> str:
+    """Return a source as people say it: a file by its name alone."""
+    kind, _, path = source.partition(":")
+    return path.replace("\\", "/").rpartition("/")[2] if kind == "file" else source
+
+
 def linked(state: State, link: Link) -> State:
     """Return the state after a change of the connection."""
     return replace(state, link=link, refusal="" if link.state == "up" else state.refusal)

@@ -12,6 +12,9 @@ _PIECES = re.compile(rf"\s+|[{_WIDE}]|[^\s{_WIDE}]+")
 """Spaces, single ideographs (a line may be broken beside each), and words."""
 
 
+_JOINED = re.compile("[\u200d\ufe0f\U0001f3fb-\U0001f3ff]")
+
+
 def cells(text: str) -> int:
     """Return how many cells the text takes."""
     # rich keeps short texts in a cache; plain ASCII doesn't even need a look.
@@ -29,13 +32,16 @@ def wrap(text: str, width: int) -> list[tuple[int, int]]:
         return [(0, len(text))]
     lines: list[tuple[int, int]] = []
     start = end = used = 0
+    joined = _JOINED.search(text) is not None
     for at, piece in _pieces(text, width):
         size = cells(piece)
         if piece.isspace():
             # Counted now, drawn only if something follows on the same line.
             used += size
             continue
-        if used + size > width and end > start:
+        # Where characters melt into one another, widths don't add up.
+        full = cells(text[start : at + len(piece)]) if joined else used + size
+        if full > width and end > start:
             lines.append((start, end))
             start, used = at, 0
         elif end == start:
@@ -51,8 +57,20 @@ def _pieces(text: str, width: int) -> list[tuple[int, str]]:
     for match in _PIECES.finditer(text):
         piece = match.group()
         at = match.start()
-        parts = [piece] if cells(piece) <= width or piece.isspace() else chop_cells(piece, width)
-        for part in filter(None, parts):
+        parts = [piece] if cells(piece) <= width or piece.isspace() else _chop(piece, width)
+        for part in parts:
             pieces.append((at, part))
             at += len(part)
     return pieces
+
+
+def _chop(word: str, width: int) -> list[str]:
+    if not _JOINED.search(word):
+        return [part for part in chop_cells(word, width) if part]
+    # rich's own chopping doesn't always agree with its measuring here.
+    parts = [""]
+    for character in word:
+        if parts[-1] and cells(parts[-1] + character) > width:
+            parts.append("")
+        parts[-1] += character
+    return parts

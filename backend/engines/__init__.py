@@ -89,6 +89,7 @@ class Engine(Protocol):
         Args:
             utterance: its id, the same each time.
             audio: all of it so far.
+            wishes: how to read it.
 
         Raises `EngineError`, or `Cancelled` after `cancel`.
 
@@ -98,7 +99,12 @@ class Engine(Protocol):
         """Read a whole utterance. Raises `EngineError`, or `Cancelled` after `cancel`."""
 
     def cancel(self) -> None:
-        """Have the call in progress raise `Cancelled` soon. Called from any thread."""
+        """Have the call in progress raise `Cancelled` soon. Called from any thread.
+
+        It sticks until a call has raised `Cancelled` for it, so that one that comes as a call
+        begins isn't lost. One that comes as a call ends makes the next raise: the desk runs
+        that again.
+        """
 
     def unload(self) -> None:
         """Give the memory back. `load` may follow."""

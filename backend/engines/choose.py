@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from backend.engines import Engine, EngineError
+from backend.engines import Engine, EngineError, Wishes
 from backend.engines import mlx_whisper as mlx
 from backend.engines.mlx_whisper import MlxWhisper
 from backend.engines.models import cached
-from backend.engines.pocketsphinx import PocketSphinx
+from backend.engines.pocketsphinx import PocketSphinx, check
 from common.profile import TranscriptionPart
 
 APPLE_MODEL = "mlx-community/whisper-large-v3-turbo"
@@ -43,17 +43,29 @@ def fallback(part: TranscriptionPart, error: Exception) -> Choice | None:
     Args:
         part: the settings.
         error: why the load failed.
+
     """
     if part.engine != "auto" or _embedded_reason(part) is not None:
         return None
-    return Choice(PocketSphinx(), f"auto: {error}; {EMBEDDED}")
+    try:
+        return _embedded(part, f"{error}")
+    except EngineError:
+        return None
 
 
 def _auto(part: TranscriptionPart) -> Choice:
     reason = _embedded_reason(part)
     if reason is not None:
-        return Choice(PocketSphinx(), f"auto: {reason}; {EMBEDDED}")
+        return _embedded(part, reason)
     return Choice(MlxWhisper(_model(part)), f"auto: {_whisper_reason(part)}")
+
+
+def _embedded(part: TranscriptionPart, reason: str) -> Choice:
+    try:
+        check(Wishes(language=part.language, task=part.task))
+    except EngineError as error:
+        raise EngineError(f"{reason}; and {error}") from error
+    return Choice(PocketSphinx(), f"auto: {reason}; {EMBEDDED}")
 
 
 def _embedded_reason(part: TranscriptionPart) -> str | None:
@@ -89,6 +101,7 @@ def _pocketsphinx(part: TranscriptionPart) -> Choice:
             f"pocketsphinx has one model, {PocketSphinx.model}, not {part.model!r}: leave "
             "transcription.model out, or set transcription.engine to mlx_whisper"
         )
+    check(Wishes(language=part.language, task=part.task))
     return Choice(PocketSphinx(), "asked for by name")
 
 

@@ -66,12 +66,10 @@ class Desk:
     """
 
     def __init__(self, engine: Engine, bound_seconds: float = 300.0) -> None:
-        """Args:
-        engine: what reads; nobody else may call it.
-        bound_seconds: seconds of sound from which on no more finals are taken.
-        """
         self.engine = engine
+        """What reads; nobody else may call it."""
         self.bound_seconds = bound_seconds
+        """Seconds of sound that wait, from which on no more finals are taken."""
         self.partials_replaced = 0
         """Partials that a newer one, or their final, made moot before they were begun."""
         self.finals_done = 0
@@ -114,6 +112,7 @@ class Desk:
 
         The future ends with None, `EngineError`, or `Cancelled` if the desk was closed
         meanwhile. After a failure it may be tried again. Raises `EngineError` once closed.
+
         """
         with self._changed:
             if self._closing:
@@ -188,6 +187,7 @@ class Desk:
                 else `PATIENCE`: the thread doesn't hold up the end of the process.
 
         Returns whether the thread has ended.
+
         """
         with self._changed:
             self._closing = True
@@ -249,7 +249,6 @@ class Desk:
                 raise Cancelled("closed while loading")
             progress(stage, done, total)
 
-        tell("load", 0, None)
         self.engine.load(tell)
         tell("warm-up", 0, None)
         self.engine.warm_up()

@@ -68,6 +68,7 @@ def find(model: str, downloading: Callable[[], None]) -> Path:
         downloading: called before anything is asked of the hub.
 
     Raises `EngineError`: which file is missing, or why the hub didn't give it.
+
     """
     if is_folder(model):
         return _checked(Path(model).expanduser())
@@ -106,7 +107,7 @@ def _download(name: str) -> Path:
     import httpx
     from huggingface_hub import constants, snapshot_download
     from huggingface_hub.errors import RepositoryNotFoundError
-    from huggingface_hub.utils import disable_progress_bars
+    from huggingface_hub.utils.tqdm import disable_progress_bars
 
     disable_progress_bars()
     try:

@@ -1,7 +1,14 @@
 """The embedded engine: PocketSphinx with the US English model that its wheel carries.
 
-No network, no key, no download; an honest fallback and no more. Measured on the 76 English
-clips of 542 s that have a transcript fit for scoring, read whole: @@WER@@
+No network, no key, no download; an honest fallback and no more. Word error rate over 76
+English recordings (542 s, 1,346 words), each read whole, at about 0.4 of real time:
+
+- normalized over the whole utterance (``full_utt=True``), as finals are here: 50.9 %
+  (62 of speech 52.0 %, 14 commands 22.6 %)
+- in pieces of 0.25 s, each utterance from the default normalization: 60.8 %
+- in pieces, the normalization carried from one utterance to the next: 56.3 %
+- in pieces, from an estimate made by a pass without search: 53.7 %
+- whole, language weight 8 instead of 6.5: 52.8 %; whole, beams of 1e-60: 49.3 %, a quarter slower
 
 Its word posteriors do not tell invention from speech: the 14 clips without speech gave text
 in 11 cases, with means from 0.04 to 1.0 (digital silence: "boy", 1.0), speech gave 0.08 to
@@ -56,14 +63,16 @@ class PocketSphinx:
     def __init__(self) -> None:
         self._interrupt = Interrupt()
         self._process: subprocess.Popen[bytes] | None = None
-        self._growing: tuple[str, int] | None = None
+        self._growing: tuple[str, int, str] | None = None
+        # The utterance being read in partials: its id, the samples read, and their text.
 
     def load(self, progress: Progress) -> None:
         """Start the process and have it load its model, 0.5 s. Raises `EngineError`."""
         if find_spec("pocketsphinx") is None:
             raise EngineError("pocketsphinx is not installed (pip install pocketsphinx)")
         progress("load", 0, None)
-        self._start()
+        if self._process is None:
+            self._start()
 
     def warm_up(self) -> None:
         """Nothing to do: its first call is as quick as any."""
@@ -73,24 +82,22 @@ class PocketSphinx:
 
         Raises `EngineError`, or `Cancelled` after `cancel`.
         """
-        _check(wishes)
-        known = self._heard(utterance, audio)
-        text = ""
+        check(wishes)
+        known, text = self._heard(utterance, audio)
         for start in range(known, len(audio), STEP):
             step = audio[start : start + STEP]
             text = self._ask("hear", step.tobytes())
-            self._growing = (utterance, start + len(step))
-        if known == len(audio):
-            text = self._ask("hear", b"")
+            self._growing = (utterance, start + len(step), text)
         return Reading(text, language="en")
 
     def final(self, utterance: str, audio: Audio, wishes: Wishes) -> Reading:
         """Read a whole utterance, from nothing.
 
-        The confidence is the arithmetic mean of the words' posteriors. Raises `EngineError`,
-        or `Cancelled` after `cancel`.
+        The confidence is the arithmetic mean of the words' posteriors: it goes with the share
+        of right words better (r = 0.69 over the 76 recordings) than the geometric one (0.64).
+        Raises `EngineError`, or `Cancelled` after `cancel`.
         """
-        _check(wishes)
+        check(wishes)
         if self._growing and self._growing[0] == utterance:
             self._forget()
         if not len(audio) or int(np.abs(audio.astype(np.int32)).max()) < FAINT:
@@ -111,12 +118,12 @@ class PocketSphinx:
                 with suppress(OSError):  # What it had not read yet is lost with it.
                     pipe.close()  # type: ignore[union-attr]
 
-    def _heard(self, utterance: str, audio: Audio) -> int:
-        """Return how many samples of it were read before; forget another utterance."""
+    def _heard(self, utterance: str, audio: Audio) -> tuple[int, str]:
+        """Return how many samples of it were read before, and as what; forget another's."""
         if self._growing and self._growing[0] == utterance and self._growing[1] <= len(audio):
-            return self._growing[1]
+            return self._growing[1:]
         self._forget()
-        return 0
+        return 0, ""
 
     def _forget(self) -> None:
         if self._growing:
@@ -174,7 +181,8 @@ class PocketSphinx:
                 raise
 
 
-def _check(wishes: Wishes) -> None:
+def check(wishes: Wishes) -> None:
+    """Raise `EngineError`, with the cure, for wishes that PocketSphinx can't fulfill."""
     if wishes.language not in {None, "en"}:
         raise EngineError(
             f"pocketsphinx reads English only, not {wishes.language!r}: set "

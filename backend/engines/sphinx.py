@@ -28,12 +28,14 @@ class Ear:
         """Get the embedded US English model into memory."""
         from pocketsphinx import Decoder
 
-        self._whole = Decoder(samprate=16000, loglevel="FATAL", cmn="batch")
+        self._whole = Decoder(samprate=16000, loglevel="FATAL")
         # A partial is thrown away: without its second passes, ending one takes no time.
         self._growing = Decoder(samprate=16000, loglevel="FATAL", fwdflat=False, bestpath=False)
 
     def final(self, sound: bytes) -> list[Heard]:
         """Read a whole utterance of 16-bit samples, from nothing."""
+        # It keeps an estimate of the noise, which would let one utterance color the next.
+        self._whole.reinit_feat()
         self._whole.start_utt()
         try:
             self._whole.process_raw(sound, full_utt=True)

@@ -2,7 +2,8 @@
 
 Sources never run the listeners' code, they only queue. Every queue is bounded, and each
 kind of source has its own answer to a full one: a microphone drops and counts (`offer`), a
-file waits (`put`), a socket stops reading (`feed`).
+file waits (`put`), a socket stops reading (`feed`). Inlets take turns, a block a turn, so
+that one with much to say keeps nobody waiting.
 """
 
 import asyncio
@@ -18,13 +19,16 @@ log = logging.getLogger(__name__)
 
 
 class Listener(Protocol):
-    """What a session does with its sound. Both are called on the hearing thread."""
+    """What a session does with its sound. All are called on the hearing thread."""
 
     def hear(self, block: Block) -> None:
         """Take the next block of sound."""
 
+    def flush(self) -> None:
+        """End the utterance in progress, if there is one."""
+
     def finish(self, fault: Exception | None) -> None:
-        """Know that there is no more, and why, if the source or the listener failed."""
+        """Know that there is no more, and why, if the source or the listener failed. Once."""
 
 
 class Inlet:
@@ -36,12 +40,14 @@ class Inlet:
         self._ready = ready
         self._listener = listener
         self._bound = bound
-        self._blocks: deque[Block] = deque()
+        self._blocks: deque[Block | None] = deque()  # None asks for a flush
         self._waiting = 0
+        self._held = False
         self._room = threading.Condition()
-        self._feeder: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
+        self._feeders: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
         self._fault: Exception | None = None
         self._ended = False
+        self._in_line = False
 
     def offer(self, block: Block) -> bool:
         """Queue a block if there is room; otherwise count it as lost. Never waits."""
@@ -57,7 +63,7 @@ class Inlet:
     def put(self, block: Block) -> bool:
         """Queue a block as soon as there is room; False if the inlet has ended meanwhile."""
         with self._room:
-            self._room.wait_for(lambda: self._ended or self._waiting < self._bound)
+            self._room.wait_for(lambda: self._ended or self._has_room())
             if not self._ended:
                 self._queue(block)
             return not self._ended
@@ -68,52 +74,95 @@ class Inlet:
             with self._room:
                 if self._ended:
                     return False
-                if self._waiting < self._bound:
+                if self._has_room():
                     self._queue(block)
                     return True
                 room = asyncio.Event()
-                self._feeder = (asyncio.get_running_loop(), room)
+                self._feeders.append((asyncio.get_running_loop(), room))
             await room.wait()
+
+    def flush(self) -> None:
+        """Have the listener end the utterance in progress, after what is queued."""
+        with self._room:
+            # A second flush with no sound between them would end nothing.
+            if not self._ended and not (self._blocks and self._blocks[-1] is None):
+                self._blocks.append(None)
+                self._stand_in_line()
+
+    def hold(self, held: bool) -> None:
+        """Make those wait who can, `put` and `feed`; a microphone can't and goes on."""
+        with self._room:
+            self._held = held
+            if not held:
+                self._wake()
 
     def end(self, fault: Exception | None = None) -> None:
         """Take no more. What is queued is heard, then the listener is told to finish."""
         with self._room:
-            if self._ended:
-                return
-            self._ended = True
-            self._fault = fault
-            self._wake()
-            self._ready.put(self)
+            if not self._ended:
+                self._ended = True
+                self._fault = fault
+                self._wake()
+                self._stand_in_line()
+
+    def _has_room(self) -> bool:
+        return not self._held and self._waiting < self._bound
 
     def _queue(self, block: Block) -> None:
         self._blocks.append(block)
         self._waiting += len(block)
-        self._ready.put(self)
+        self._stand_in_line()
+
+    def _stand_in_line(self) -> None:
+        if not self._in_line:
+            self._in_line = True
+            self._ready.put(self)
 
     def _wake(self) -> None:
         self._room.notify_all()
-        if self._feeder:
-            loop, room = self._feeder
-            self._feeder = None
-            loop.call_soon_threadsafe(room.set)
+        feeders, self._feeders = self._feeders, []
+        for loop, room in feeders:
+            try:
+                loop.call_soon_threadsafe(room.set)
+            except RuntimeError:
+                # That loop is closed, so nobody waits there; the hearing thread lives on.
+                log.debug("a feeder's event loop is gone")
 
-    def take_turn(self) -> None:
-        """Hear one block, or finish. Called by the hearing thread, once a queued block."""
+    def take_turn(self) -> bool:
+        """Do what is next: hear a block, flush or finish. On the hearing thread.
+
+        Returns True when there will be no more turns.
+        """
         with self._room:
-            block = self._blocks.popleft() if self._blocks else None
+            done = not self._blocks
+            block = None if done else self._blocks.popleft()
             if block is not None:
                 self._waiting -= len(block)
                 self._wake()
         try:
             if block is not None:
                 self._listener.hear(block)
-            else:
+            elif done:
                 self._listener.finish(self._fault)
+            else:
+                self._listener.flush()
         except Exception as error:
             log.exception("hearing failed")
-            with self._room:
-                self._blocks.clear()
-            self.end(error)
+            self._give_up(error)
+        with self._room:
+            self._in_line = False
+            if not done and (self._blocks or self._ended):
+                self._stand_in_line()
+        return done
+
+    def _give_up(self, error: Exception) -> None:
+        """Drop what is queued and take no more; the listener is told to finish."""
+        with self._room:
+            self._blocks.clear()
+            self._waiting = 0
+            self._ended = True
+            self._fault = error
+            self._wake()
 
 
 class Ears:
@@ -122,6 +171,8 @@ class Ears:
     def __init__(self) -> None:
         self._ready: SimpleQueue[Inlet | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._inlets: set[Inlet] = set()
+        self._changing = threading.Lock()
 
     def open(self, listener: Listener, bound: int) -> Inlet:
         """Return a way in for a session's sound.
@@ -131,18 +182,31 @@ class Ears:
             bound: samples (per channel) that may wait.
 
         """
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="hearing", daemon=True)
-            self._thread.start()
-        return Inlet(self._ready, listener, bound)
+        inlet = Inlet(self._ready, listener, bound)
+        with self._changing:
+            self._inlets.add(inlet)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="hearing", daemon=True)
+                self._thread.start()
+        return inlet
 
     def close(self) -> None:
-        """End the thread after what is queued."""
-        if self._thread:
+        """End every inlet, and the thread after all that is queued has been heard."""
+        with self._changing:
+            thread, self._thread = self._thread, None
+            inlets = list(self._inlets)
+        for inlet in inlets:
+            inlet.end()
+        if thread:
             self._ready.put(None)
-            self._thread.join()
-            self._thread = None
+            thread.join()
 
     def _run(self) -> None:
-        while (inlet := self._ready.get()) is not None:
-            inlet.take_turn()
+        closing = False
+        while not closing or not self._ready.empty():
+            inlet = self._ready.get()
+            if inlet is None:
+                closing = True
+            elif inlet.take_turn():
+                with self._changing:
+                    self._inlets.discard(inlet)

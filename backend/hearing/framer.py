@@ -54,17 +54,16 @@ class Framer:
         """
         sound: Samples = np.empty(0, np.int16)
         if self._resampler:
-            sound = self._to_int16(
-                self._resampler.resample_chunk(np.empty(0, np.float32), last=True)
-            )
+            rest = self._resampler.resample_chunk(np.empty(0, np.float32), last=True)
+            sound = self._to_int16(rest)
             self._resampler.clear()
         missing = -(len(self._rest) + len(sound)) % FRAME
         yield from self._cut(np.concatenate([sound, np.zeros(missing, np.int16)]))
 
     def _mono(self, block: Block) -> Samples:
-        if self._resampler is None and self._gain == 1 and self._channels == 1:
-            if block.dtype == np.int16:
-                return block[:, 0].astype(np.int16, copy=False)
+        as_wanted = self._resampler is None and self._gain == 1 and self._channels == 1
+        if as_wanted and block.dtype == np.int16:
+            return block[:, 0].astype(np.int16, copy=False)
         sound = block.astype(np.float32)
         if block.dtype == np.int16:
             sound /= 32768
@@ -75,7 +74,8 @@ class Framer:
 
     def _to_int16(self, sound: npt.NDArray[np.float32]) -> Samples:
         scaled = np.rint(sound * (32768 * self._gain))
-        return np.clip(scaled, -32768, 32767).astype(np.int16)
+        samples: Samples = np.clip(scaled, -32768, 32767).astype(np.int16)
+        return samples
 
     def _cut(self, sound: Samples) -> Iterator[Samples]:
         sound = np.concatenate([self._rest, sound])

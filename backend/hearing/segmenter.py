@@ -248,7 +248,7 @@ class Segmenter:
             return
         speech.told, speech.told_last = self._heard, speech.last
         start, end = bounds
-        audio = _joined(self._kept)
+        audio = _joined(self._kept[: self._tail_of(speech) - self._kept_from])
         yield Growing(speech.utterance, start, end, _seconds(self._kept_from), audio)
 
     def _finish(self, speech: _Speech) -> Iterator[Heard]:
@@ -259,8 +259,7 @@ class Segmenter:
             start, end = _seconds(speech.began), _seconds(speech.last + 1)
             yield SpeechFinished(start, end, number, heard=bounds is not None or speech.given > 0)
         if bounds:
-            tail = round(TAIL * RATE / FRAME)
-            yield self._take(number, bounds, speech.last + 1 + tail, cut=False)
+            yield self._take(number, bounds, self._tail_of(speech), cut=False)
 
     def _cut(self, speech: _Speech) -> Iterator[Heard]:
         """Give the piece up to its quietest place; what follows is the next piece.
@@ -298,6 +297,10 @@ class Segmenter:
         scores = [kept.score for kept in self._kept[first - self._kept_from :]]
         sure = sum(score >= self._detector.sure for score in scores)
         return last + 1 - first >= self._min_speech and sure >= SURE_BY
+
+    def _tail_of(self, speech: _Speech) -> int:
+        """The place up to which its sound is wanted."""
+        return min(self._heard, speech.last + 1 + round(TAIL * RATE / FRAME))
 
     def _take(self, number: int, bounds: tuple[float, float], place: int, cut: bool) -> Utterance:
         """Give what is kept before a place, and keep the rest."""

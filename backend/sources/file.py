@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 
 BLOCK = 0.05
 """Seconds of sound read at a time."""
-BROKEN_OFF = re.compile(r"(?:data|SSND) *: *(\d+) \(should be|ended unexpectedly")
+BROKEN_OFF = re.compile(
+    r"(?:data|SSND) *: *(\d+) \(should be (\d+)|lacks an end-of-stream|ended unexpectedly"
+)
 """What libsndfile notes, in passing, of a file shorter than it says."""
 NEVER_TOLD = 0x7FFF_0000
-"""Bytes: from here on a length is what programs write that can't go back to fill it in."""
+"""Bytes: from here on a length is what programs write that can't go back to correct it."""
 
 
 class FileSource:
@@ -81,7 +83,7 @@ class FileSource:
         try:
             fault = self._push(self._file, self._inlet)
         except Exception as error:
-            fault = SourceError(f"{self._path} breaks off: {error}. What came before was heard.")
+            fault = SourceError(f"{self._path} breaks off: {error} What came before was heard.")
         finally:
             self._inlet.end(fault)
             self._close()
@@ -91,11 +93,9 @@ class FileSource:
         began, done = time.monotonic(), 0
         while len(block := _read(file)):
             done += len(block)
-            if not inlet.put(block):
-                return None
             # A deadline, not a pause a block: lateness must not add up.
             pause = began + done / self.rate - time.monotonic() if self._paced else 0
-            if self._stopping.wait(pause) if pause > 0 else self._stopping.is_set():
+            if self._stopping.wait(max(0, pause)) or not inlet.put(block):
                 return None
         if done >= file.frames and not _cut_short(file):
             return None
@@ -131,6 +131,6 @@ def _read(file: "SoundFile") -> Block:
 
 def _cut_short(file: "SoundFile") -> bool:
     return any(
-        found[1] is None or int(found[1]) < NEVER_TOLD
+        found[1] is None or int(found[2]) < int(found[1]) < NEVER_TOLD
         for found in BROKEN_OFF.finditer(file.extra_info)
     )

@@ -65,7 +65,7 @@ class Loopback:
         self.log: list[Event] = []
         self.asked: list[tuple[str, Any]] = []
         self.refusal: tuple[int, str, str] | None = None
-        self.clients: dict[asyncio.Queue[str | None], None] = {}
+        self.clients: dict[asyncio.Queue[str | None], asyncio.Event] = {}
         self.queries: list[dict[str, str]] = []
 
     async def open(self) -> None:
@@ -91,8 +91,8 @@ class Loopback:
 
     async def close(self) -> None:
         self.drop()
-        while self.clients:
-            await asyncio.sleep(0.01)
+        for gone in list(self.clients.values()):
+            await gone.wait()
         self._stop.set()
         await self._serving
 
@@ -179,13 +179,14 @@ class Loopback:
         for event in self.log:
             if not self.gap and (event.seq or 0) > since:
                 queue.put_nowait(encode(event))
-        self.clients[queue] = None
+        gone = self.clients[queue] = asyncio.Event()
         try:
             while (text := await queue.get()) is not None:
                 await websocket.send(text)
             await websocket.close(1012, "restarting")
         finally:
             self.clients.pop(queue, None)
+            gone.set()
         return None
 
     def _welcome(self) -> Welcome:

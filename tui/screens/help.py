@@ -1,44 +1,41 @@
 """What the keys do and what the signs mean."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
-from textual.content import Content
+from textual.containers import Horizontal, VerticalScroll
 from textual.screen import ModalScreen
+from textual.widget import Widget
 from textual.widgets import Static
 
-from tui.text import MUTED
 from tui.widgets.transcript import MARKS, UNFINISHED, UNMEASURED
 
 Pair = tuple[str, str]
 
 SIGNS: tuple[Pair, ...] = (
-    *((sign, f"a final; how sure the engine was: {meaning}") for _, sign, _, meaning in MARKS),
+    *((sign, f"a final; the engine was {meaning}") for _, sign, _, meaning in MARKS),
     (UNMEASURED, "a final from an engine that doesn't measure how sure it is"),
     (UNFINISHED, "a partial: dim words may change, brighter ones won't"),
-    ("━┃", "loudness in dBFS, 0 is the loudest there is, and the highest peak lately"),
+    ("━┃", "loudness in dBFS, 0 the loudest, and the last peak"),
     ("speech", "how likely the sound is speech, 0 to 1"),
 )
 OTHER_KEYS: tuple[Pair, ...] = (
-    ("↑ ↓ pgup pgdn home", "scroll back; the newest words wait for end"),
-    ("mouse", "drag to select words, double click selects all; hold shift for the terminal's own"),
-    ("ctrl+p", "every command by name, themes too"),
+    ("↑ ↓", "scroll back, as page up and home do; end returns"),
+    ("mouse", "drag to select words, double click for all of them"),
+    ("ctrl+p", "every command by name, and the themes"),
 )
 
 
-def rows(title: str, pairs: Iterable[Pair]) -> Content:
-    """Return a titled list of signs or keys with their meaning."""
-    lines = [Content.styled(title, "bold $text-primary")]
-    lines += [
-        Content.assemble((f"  {sign}", "bold"), (f"\n      {meaning}", MUTED))
-        if len(sign) > 8
-        else Content.assemble((f"  {sign:<8}", "bold"), (meaning, MUTED))
-        for sign, meaning in pairs
-    ]
-    return Content("\n").join(lines)
+def rows(title: str, pairs: Iterable[Pair]) -> Iterator[Widget]:
+    """Yield a titled list of signs or keys with their meaning."""
+    yield Static(title, classes="title")
+    for sign, meaning in pairs:
+        yield Horizontal(
+            Static(sign, classes="sign", markup=False),
+            Static(meaning, classes="meaning", markup=False),
+        )
 
 
 class HelpScreen(ModalScreen[None]):
@@ -63,9 +60,9 @@ class HelpScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         page = VerticalScroll(
-            Static(rows("Keys", self._keys)),
-            Static(rows("Moving and selecting", OTHER_KEYS)),
-            Static(rows("Signs", SIGNS)),
+            *rows("Keys", self._keys),
+            *rows("Moving and selecting", OTHER_KEYS),
+            *rows("Signs", SIGNS),
         )
         page.border_title = "Help"
         page.border_subtitle = "esc back"

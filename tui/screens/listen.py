@@ -20,7 +20,7 @@ from common.events import (
     Welcome,
 )
 from tui.messages import EventArrived, LevelArrived, LinkChanged, Rejected
-from tui.state import State
+from tui.state import State, source_name
 from tui.widgets.meter import Meter
 from tui.widgets.status import LinkLine, Status
 from tui.widgets.transcript import Transcript
@@ -147,7 +147,7 @@ class ListenScreen(Screen[None]):
                 self._welcome(welcome)
             case SessionStarted(source=source, profile=profile, timestamp=at):
                 how = f" with {profile}" if profile else ""
-                show.remark(f"listening to {source}{how}", at=at)
+                show.remark(f"listening to {source_name(source)}{how}", at=at)
             case SessionStopped(reason=reason, timestamp=at):
                 show.remark(f"listening {reason}", at=at)
             case WakeWord(wake_word=word, confidence=confidence, timestamp=at):

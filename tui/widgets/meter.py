@@ -59,8 +59,7 @@ def ticks(width: int) -> str:
     line = [" "] * (width + 2)
     for number in range(round(QUIETEST), 1, step):
         text = str(number)
-        # A number ends under its mark: the minus sign doesn't count for the eye.
-        start = max(0, cell_of(number, width) - len(text) + 1)
+        start = max(0, cell_of(number, width) - len(text) // 2)
         line[start : start + len(text)] = text
     return "".join(line).rstrip()
 

@@ -2,13 +2,13 @@
 
 import math
 import time
+from typing import ClassVar
 
 from textual.content import Content
-from textual.reactive import reactive
-from textual.timer import Timer
+from textual.reactive import reactive, var
 from textual.widget import Widget
 
-from tui.state import State
+from tui.state import State, source_name
 from tui.text import FAINT, MUTED, one_line
 
 Row = tuple[str, str, str]
@@ -72,7 +72,7 @@ def session_row(state: State, now: float) -> Row:
     if not state.running:
         return "session", "○ stopped", MUTED
     length = f" {duration(now - state.started)}" if state.started is not None else ""
-    source = f" · {state.source}" if state.source else ""
+    source = f" · {source_name(state.source)}" if state.source else ""
     wake = f" · heard “{state.wake}”" if state.wake else ""
     return "session", f"● listening{length}{source}{wake}", "$text-success"
 
@@ -91,23 +91,36 @@ def latency_row(state: State) -> Row:
     return "latency", f"{state.latency:.2f} s", ""
 
 
-class LinkLine(Widget):
+class Ticking(Widget):
+    """A widget that redraws itself now and then, but only while it counts something."""
+
+    PERIOD: ClassVar[float] = 1.0
+    """Seconds."""
+
+    ticking: var[bool] = var(False)
+
+    def on_mount(self) -> None:
+        self._clock = self.set_interval(self.PERIOD, self.refresh, pause=not self.ticking)
+
+    def watch_ticking(self, ticking: bool) -> None:
+        if self.is_mounted:
+            self._clock.resume() if ticking else self._clock.pause()
+
+
+class LinkLine(Ticking):
     """The first line: who we are and whether the server hears us."""
+
+    # Often enough for the seconds of a countdown to look even.
+    PERIOD = 0.25
 
     state: reactive[State] = reactive(State)
 
     def __init__(self, url: str) -> None:
         super().__init__()
         self._url = one_line(url)
-        self._clock: Timer
-
-    def on_mount(self) -> None:
-        self._clock = self.set_interval(0.25, self.refresh, pause=True)
 
     def watch_state(self, state: State) -> None:
-        if self.is_mounted:
-            waits = state.link.state == "waiting" and not state.refusal
-            self._clock.resume() if waits else self._clock.pause()
+        self.ticking = state.link.state == "waiting" and not state.refusal
 
     def render(self) -> Content:
         sign, words, tone = link_words(self.state, self._url, time.monotonic())
@@ -118,7 +131,7 @@ class LinkLine(Widget):
         )
 
 
-class Status(Widget):
+class Status(Ticking):
     """Engine, model, profile, session and latency."""
 
     state: reactive[State] = reactive(State)
@@ -126,14 +139,9 @@ class Status(Widget):
     def __init__(self) -> None:
         super().__init__()
         self.border_title = "Server"
-        self._clock: Timer
-
-    def on_mount(self) -> None:
-        self._clock = self.set_interval(1.0, self.refresh, pause=True)
 
     def watch_state(self, state: State) -> None:
-        if self.is_mounted:
-            self._clock.resume() if state.running else self._clock.pause()
+        self.ticking = state.running
         self.tooltip = Content(one_line(state.engine.reason)) if state.engine else None
 
     def render(self) -> Content:

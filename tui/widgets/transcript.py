@@ -26,8 +26,8 @@ ROOM_FOR_TIME = 56
 
 MARKS = (
     (0.8, "●", "high", "80 % sure or more"),
-    (0.5, "◐", "middle", "50 % or more"),
-    (0.0, "○", "low", "less"),
+    (0.5, "◐", "middle", "50 % sure or more"),
+    (0.0, "○", "low", "less sure"),
 )
 """Confidence from which a mark is shown, the mark, its style and its meaning."""
 UNMEASURED = "·"

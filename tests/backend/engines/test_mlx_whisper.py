@@ -1,0 +1,217 @@
+import json
+import shutil
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from backend.engines import Cancelled, EngineError, Reading, Wishes
+from backend.engines.desk import Desk
+from backend.engines.mlx_whisper import MlxWhisper, _reading
+from tests.backend.engines.sound import TINY, silence, spoken
+
+pytest.importorskip("mlx_whisper", reason="mlx_whisper is not installed here")
+
+SOON = 100.0
+ENGLISH = Wishes(language="en")
+SENTENCES = [
+    "hello world",
+    "jarvis turn the lights off",
+    "one two three",
+    "turn the lights on",
+    "what time is it",
+]
+
+
+def quiet(stage: str, done: float, total: float | None) -> None:
+    pass
+
+
+def failure(folder: Path) -> str:
+    """Return what a desk says of a model that it can't load."""
+    desk = Desk(MlxWhisper(str(folder)))
+    fault = desk.load(quiet).exception(SOON)
+    assert desk.close()
+    assert desk.state == "failed"
+    assert isinstance(fault, EngineError)
+    return str(fault)
+
+
+def copied(folder: Path) -> Path:
+    return Path(shutil.copytree(TINY, folder / "model"))
+
+
+@pytest.fixture(scope="module")
+def desk() -> Iterator[Desk]:
+    desk = Desk(MlxWhisper(str(TINY)))
+    desk.load(quiet).result(SOON)
+    yield desk
+    assert desk.close()
+
+
+def heard(future: Future[Reading]) -> Reading:
+    return future.result(SOON)
+
+
+@pytest.mark.parametrize("words", SENTENCES)
+def test_a_final_has_the_words_that_were_spoken(desk: Desk, words: str):
+    reading = heard(desk.final(words, spoken(words), ENGLISH))
+    assert reading.text == words
+    assert reading.language == "en"
+    assert reading.confidence is not None
+    assert 0.5 < reading.confidence <= 1
+
+
+def test_partials_grow_into_the_final(desk: Desk):
+    sound = spoken("one two three")
+    half = heard(desk.partial("a", sound[: len(sound) // 2], ENGLISH))
+    assert half.text == "one two"
+    assert heard(desk.partial("a", sound, ENGLISH)).text == "one two three"
+    assert heard(desk.final("a", sound, ENGLISH)).text == "one two three"
+
+
+def test_words_come_with_times_and_confidence(desk: Desk):
+    sound = spoken("turn the lights on")
+    reading = heard(desk.final("a", sound, Wishes(language="en", words=True)))
+    assert [word.text for word in reading.words] == ["turn", "the", "lights", "on"]
+    for word in reading.words:
+        assert 0 <= word.start <= word.end <= len(sound) / 16_000
+        assert word.confidence is not None
+        assert 0 < word.confidence <= 1
+
+
+def test_the_language_is_detected(desk: Desk):
+    assert heard(desk.final("a", spoken("hello world"), Wishes())).language == "en"
+
+
+@pytest.mark.parametrize("seconds", [0, 0.01, 2])
+def test_silence_has_no_words(desk: Desk, seconds: float):
+    reading = heard(desk.final("a", silence(seconds), ENGLISH))
+    assert (reading.text, reading.confidence) == ("", None)
+
+
+def test_a_cancel_in_the_middle_leaves_the_engine_usable(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+):
+    assert isinstance(desk.engine, MlxWhisper)
+    looks, check = threading.Semaphore(0), desk.engine._interrupt.check
+
+    def look() -> None:
+        looks.release()
+        check()
+
+    monkeypatch.setattr(desk.engine._interrupt, "check", look)
+    running = desk.final("long", np.tile(spoken("one two three"), 100), ENGLISH)
+    for _ in range(5):  # One before it begins, three in the encoder: this is the decoder.
+        assert looks.acquire(timeout=SOON)
+    desk.cancel("long")
+    assert isinstance(running.exception(SOON), Cancelled)
+    assert heard(desk.final("b", spoken("hello world"), ENGLISH)).text == "hello world"
+
+
+def test_a_final_stops_the_partial_before_it(desk: Desk):
+    sound = spoken("hello world")
+    partials = [desk.partial("a", np.tile(sound, 50), ENGLISH) for _ in range(2)]
+    assert heard(desk.final("a", sound, ENGLISH)).text == "hello world"
+    assert all(one.cancelled() or isinstance(one.exception(SOON), Cancelled) for one in partials)
+
+
+def test_options_reach_the_decoder(desk: Desk):
+    sound = spoken("what time is it")
+    one_token = Wishes(language="en", options={"sample_len": 3, "temperature": [0.0, 0.2]})
+    assert heard(desk.final("a", sound, one_token)).text == "what time"
+
+
+@pytest.mark.parametrize(
+    ("wishes", "told"),
+    [
+        (Wishes(options={"beem_size": 5}), "no option 'beem_size'"),
+        (Wishes(options={"fp16": True}), "no option 'fp16'"),
+        (Wishes(language="en", options={"beam_size": 5}), "refused transcription.options: Beam"),
+        (Wishes(language="qq"), "doesn't know the language 'qq'"),
+    ],
+)
+def test_wishes_that_make_no_sense_are_refused(desk: Desk, wishes: Wishes, told: str):
+    with pytest.raises(EngineError, match=told):
+        heard(desk.final("a", silence(1), wishes))
+
+
+def test_nothing_is_written_to_the_console(desk: Desk, capfd: pytest.CaptureFixture[str]):
+    heard(desk.final("a", spoken("hello world"), ENGLISH))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_two_engines_do_not_take_each_others_model(desk: Desk, tmp_path: Path):
+    other = Desk(MlxWhisper(str(copied(tmp_path))))
+    other.load(quiet).result(SOON)
+    pairs = [
+        (one.final("a", spoken(words), ENGLISH), words)
+        for one, words in zip((desk, other, desk), SENTENCES, strict=False)
+    ]
+    assert all(heard(future).text == words for future, words in pairs)
+    assert other.close()
+
+
+def test_an_engine_loads_again_after_unloading():
+    engine = MlxWhisper(str(TINY))
+    for _ in range(2):
+        desk = Desk(engine)
+        desk.load(quiet).result(SOON)
+        assert heard(desk.final("a", spoken("hello world"), ENGLISH)).text == "hello world"
+        assert desk.close()
+
+
+def test_a_missing_folder_is_told(tmp_path: Path):
+    assert "there is no folder" in failure(tmp_path / "gone")
+
+
+def test_a_broken_config_is_told(tmp_path: Path):
+    folder = copied(tmp_path)
+    (folder / "config.json").write_text("{")
+    assert "can't be read" in failure(folder)
+
+
+def test_truncated_weights_are_told(tmp_path: Path):
+    folder = copied(tmp_path)
+    weights = (TINY / "weights.npz").read_bytes()
+    (folder / "weights.npz").write_bytes(weights[: len(weights) // 2])
+    assert "can't be read" in failure(folder)
+
+
+def test_missing_tensors_are_told(tmp_path: Path):
+    folder = copied(tmp_path)
+    weights = dict(np.load(TINY / "weights.npz"))
+    del weights["encoder.conv1.weight"]
+    np.savez(folder / "weights.npz", **weights)
+    assert "lack 1 tensors: encoder.conv1.weight" in failure(folder)
+
+
+def test_weights_of_another_size_are_told(tmp_path: Path):
+    folder = copied(tmp_path)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "n_mels": 128}))
+    assert "doesn't fit its config.json" in failure(folder)
+
+
+def test_a_random_checkpoint_is_refused(tmp_path: Path):
+    folder, random = copied(tmp_path), np.random.default_rng(0)
+    weights = {
+        name: (random.standard_normal(value.shape) * 0.02).astype(value.dtype)
+        for name, value in np.load(TINY / "weights.npz").items()
+    }
+    np.savez(folder / "weights.npz", **weights)
+    assert "random weights" in failure(folder)
+
+
+def test_garbage_is_not_text():
+    def segment(text: str, chance: float) -> dict[str, object]:
+        return {"text": text, "avg_logprob": chance, "tokens": [0] * 4}
+
+    garbage = [segment("!!!!", -0.1), segment(" hello", float("nan"))]
+    assert _reading({"segments": garbage, "language": "en"}) == Reading("", language="en")
+    mixed = _reading({"segments": [*garbage, segment(" Stop!", -0.1)], "language": "en"})
+    assert mixed.text == "Stop!"
+    assert mixed.confidence == pytest.approx(0.905, abs=0.001)

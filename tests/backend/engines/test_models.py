@@ -1,0 +1,79 @@
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from backend.engines import EngineError
+from backend.engines.models import cached, find, lacks, repository
+from tests.backend.engines.sound import TINY
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the hub's cache, which is empty."""
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    return tmp_path / "hub"
+
+
+def fill(cache: Path, name: str) -> Path:
+    where = cache / f"models--{name.replace('/', '--')}"
+    (where / "refs").mkdir(parents=True)
+    (where / "refs" / "main").write_text("abc123")
+    return Path(shutil.copytree(TINY, where / "snapshots" / "abc123"))
+
+
+def fail() -> None:
+    pytest.fail("the hub was asked")
+
+
+def test_short_names_stand_for_repositories():
+    assert repository("large-v3-turbo") == "mlx-community/whisper-large-v3-turbo"
+    assert repository("somebody/whisper") == "somebody/whisper"
+
+
+def test_a_folder_is_taken_as_it_is():
+    assert find(str(TINY), fail) == TINY
+
+
+def test_a_cached_model_is_found_without_the_hub(cache: Path):
+    folder = fill(cache, "mlx-community/whisper-tiny")
+    assert cached("tiny") == folder
+    assert find("tiny", fail) == folder
+
+
+def test_a_model_half_in_the_cache_is_not_there(cache: Path):
+    (fill(cache, "mlx-community/whisper-tiny") / "weights.npz").unlink()
+    assert cached("tiny") is None
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path: Path):
+    with pytest.raises(EngineError, match=r"there is no folder .*gone"):
+        find(str(tmp_path / "gone"), fail)
+
+
+@pytest.mark.parametrize("missing", ["config.json", "weights.npz"])
+def test_the_missing_file_is_named(tmp_path: Path, missing: str):
+    folder = Path(shutil.copytree(TINY, tmp_path / "model"))
+    (folder / missing).unlink()
+    assert missing in lacks(folder)
+    with pytest.raises(EngineError, match=missing):
+        find(str(folder), fail)
+
+
+def test_a_name_that_is_none_is_told_without_the_hub(cache: Path):
+    with pytest.raises(EngineError, match=r"no model 'bsae'.*large-v3-turbo"):
+        find("bsae", fail)
+
+
+def test_a_hub_out_of_reach_is_told_with_the_cure(cache: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    asked: list[str] = []
+    with pytest.raises(EngineError, match=r"not in the cache and the model hub can't be reached"):
+        find("somebody/no-such-model", lambda: asked.append("download"))
+    assert asked == ["download"]
+
+
+def test_the_fixture_is_whole():
+    assert not lacks(TINY)
+    assert json.loads((TINY / "config.json").read_text())["n_vocab"] == 51_865

@@ -1,0 +1,1 @@
+from tests.virtual_microphone import virtual_microphone as virtual_microphone

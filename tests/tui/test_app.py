@@ -1,0 +1,201 @@
+import re
+
+import pytest
+
+from common.events import Error, SystemStatus
+from tests.tui.loopback import Loopback, connected, level, said, screen_text, until
+from tui.app import Console
+from tui.screens.choose import ChooseProfile
+from tui.screens.help import HelpScreen
+
+
+async def test_the_first_paint_does_not_wait_for_the_network() -> None:
+    app = Console("http://127.0.0.1:9")
+    async with app.run_test():
+        assert "Transcript" in screen_text(app)
+        assert app.home.transcript.has_focus
+
+
+async def test_it_shows_the_servers_state(server: Loopback) -> None:
+    app = Console(server.url)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await connected(pilot, server)
+        await until(pilot, lambda: "mlx_whisper is not installed" in screen_text(app))
+        shown = screen_text(app)
+        assert f"● connected to {server.url}" in shown
+        assert "pocketsphinx · ready" in shown
+        assert "vad-triggered" in shown
+        assert re.search(r"● listening 1:2\d · microphone", shown)
+
+
+async def test_a_lost_connection_counts_down_and_is_resumed(server: Loopback) -> None:
+    app = Console(server.url)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await connected(pilot, server)
+        server.tell(said("before", "u1"))
+        await until(pilot, lambda: "before" in screen_text(app))
+        await server.close()
+        await until(pilot, lambda: "reconnecting in 2 s" in screen_text(app), 20)
+        assert "press r to try now" in screen_text(app)
+        server.tell(said("meanwhile", "u2"))
+        await server.open()
+        await pilot.press("r")
+        await until(pilot, lambda: "meanwhile" in screen_text(app))
+        assert server.queries[-1]["since"] == "1"
+        assert app.home.transcript.entries.said() == ["before", "meanwhile"]
+
+
+async def test_a_wrong_token_is_told_with_its_cure_and_not_tried_for_ever(
+    server: Loopback,
+) -> None:
+    server.token = "right"
+    app = Console(server.url, "wrong")
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until(pilot, lambda: "refused" in screen_text(app))
+        shown = screen_text(app)
+        assert "wrong or missing token" in shown
+        assert "--token TOKEN" in shown
+        assert app.state.link.state == "connecting"
+        assert not server.queries
+        server.token = None
+        await pilot.press("r")
+        await connected(pilot, server)
+        assert "refused" not in screen_text(app)
+
+
+async def test_the_right_token_opens_the_door(server: Loopback) -> None:
+    server.token = "right"
+    async with Console(server.url, "right").run_test() as pilot:
+        await connected(pilot, server)
+
+
+async def test_s_stops_and_starts(server: Loopback) -> None:
+    app = Console(server.url)
+    async with app.run_test(size=(120, 30)) as pilot:
+        await connected(pilot, server)
+        server.tell(level())
+        await until(pilot, lambda: app.home.meter.level is not None)
+        await pilot.press("s")
+        await until(pilot, lambda: "○ stopped" in screen_text(app))
+        assert app.home.meter.level is None
+        await until(pilot, lambda: not app.state.doing)
+        await pilot.press("s")
+        await until(pilot, lambda: "● listening" in screen_text(app))
+        assert [verb for verb, _ in server.asked] == ["stop", "start"]
+
+
+async def test_a_second_press_does_not_ask_twice(server: Loopback) -> None:
+    app = Console(server.url)
+    async with app.run_test() as pilot:
+        await connected(pilot, server)
+        await pilot.press("s", "s", "s")
+        await until(pilot, lambda: not app.state.doing)
+        verbs = [verb for verb, _ in server.asked]
+        assert verbs[:1] == ["stop"]
+        assert "stop" not in verbs[1:2]
+
+
+async def test_a_refusal_is_told_as_text(server: Loopback) -> None:
+    server.running = False
+    server.refusal = (503, "no microphone [/]", "plug one in [@click=app.quit]here[/]")
+    app = Console(server.url)
+    async with app.run_test(size=(100, 30), notifications=True) as pilot:
+        await connected(pilot, server)
+        await pilot.press("s")
+        await until(pilot, lambda: "no microphone [/]" in screen_text(app))
+        assert "plug one in [@click=app.quit]here[/]" in screen_text(app)
+        assert not app.state.doing
+
+
+async def test_a_server_that_is_away_is_told_when_asked_for_something() -> None:
+    app = Console("http://127.0.0.1:9")
+    async with app.run_test(size=(100, 30), notifications=True) as pilot:
+        await pilot.press("s")
+        await until(pilot, lambda: "start failed" in screen_text(app))
+
+
+async def test_a_profile_is_chosen_for_the_next_start(server: Loopback) -> None:
+    server.running = False
+    app = Console(server.url)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await connected(pilot, server)
+        await pilot.press("p")
+        await until(pilot, lambda: isinstance(app.screen, ChooseProfile))
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: "wake-word · from the next start" in screen_text(app))
+        assert not server.asked
+        await pilot.press("s")
+        await until(pilot, lambda: app.state.running)
+        assert server.asked[0][1]["profile"] == "wake-word"
+
+
+async def test_a_profile_chosen_while_listening_restarts(server: Loopback) -> None:
+    app = Console(server.url)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await connected(pilot, server)
+        await pilot.press("p")
+        await until(pilot, lambda: isinstance(app.screen, ChooseProfile))
+        await pilot.press("end", "enter")
+        await until(pilot, lambda: app.state.profile == "mine")
+        verb, body = server.asked[0]
+        assert (verb, body["profile"], body["restart"]) == ("start", "mine", True)
+
+
+async def test_an_error_event_is_told_and_written_down(server: Loopback) -> None:
+    app = Console(server.url)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await connected(pilot, server)
+        server.tell(Error(error="Source failed", details="[/] unplugged", recoverable=False))
+        await until(pilot, lambda: "Source failed: [/] unplugged" in screen_text(app))
+        assert any(note.title == "Source failed" for note in app._notifications)
+
+
+async def test_a_change_elsewhere_is_seen_here(server: Loopback) -> None:
+    app = Console(server.url)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await connected(pilot, server)
+        server.tell(SystemStatus(running=False, profile="mine"))
+        await until(pilot, lambda: "○ stopped" in screen_text(app))
+
+
+@pytest.mark.parametrize("key", ["question_mark", "f1"])
+async def test_help_opens_and_closes(server: Loopback, key: str) -> None:
+    app = Console(server.url)
+    async with app.run_test(size=(100, 40)) as pilot:
+        await pilot.press(key)
+        await until(pilot, lambda: isinstance(app.screen, HelpScreen))
+        assert "Copy everything that was said" in screen_text(app)
+        await pilot.press("escape")
+        assert app.screen is app.home
+
+
+async def test_q_leaves() -> None:
+    app = Console("http://127.0.0.1:9")
+    async with app.run_test() as pilot:
+        await pilot.press("q")
+        await until(pilot, lambda: not app.is_running)
+    assert app.return_code == 0
+
+
+@pytest.mark.parametrize("size", [(80, 24), (40, 20), (40, 10), (20, 6), (300, 60)])
+async def test_every_size_shows_the_newest_words(server: Loopback, size: tuple[int, int]) -> None:
+    app = Console(server.url)
+    async with app.run_test(size=size) as pilot:
+        await connected(pilot, server)
+        for number in range(80):
+            server.tell(said(f"n {number}", str(number)))
+        server.tell(level(webrtc=1.0, silero=0.3))
+        await until(pilot, lambda: "n 79" in screen_text(app))
+        assert all(len(line) <= size[0] for line in screen_text(app).split("\n"))
+
+
+async def test_a_window_made_narrow_still_shows_everything(server: Loopback) -> None:
+    app = Console(server.url)
+    async with app.run_test(size=(120, 30)) as pilot:
+        await connected(pilot, server)
+        server.tell(said("a sentence that is long enough to be broken at forty columns"))
+        await until(pilot, lambda: "forty columns" in screen_text(app))
+        await pilot.resize_terminal(40, 24)
+        await until(pilot, lambda: app.home.has_class("-narrow"))
+        for word in ("forty", "speech", "session", "profile", "engine"):
+            await until(pilot, lambda word=word: word in screen_text(app))

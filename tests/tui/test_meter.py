@@ -1,0 +1,61 @@
+import pytest
+from textual.app import App, ComposeResult
+
+from tests.tui.loopback import level
+from tui.widgets.meter import HOLD, Meter, bar, cell_of, level_bar, ticks
+
+
+@pytest.mark.parametrize(
+    ("dbfs", "cell"), [(-100, 0), (-60, 0), (-30, 30), (0, 60), (6, 60), (float("-inf"), 0)]
+)
+def test_the_scale_is_fixed(dbfs: float, cell: int) -> None:
+    assert cell_of(dbfs, 61) == cell
+
+
+def test_silence_does_not_look_loud() -> None:
+    assert "━" not in level_bar(-100, None, 30).plain
+
+
+def test_the_peak_stands_on_the_bar() -> None:
+    drawn = level_bar(-30, 0, 31).plain
+    assert drawn == "━" * 16 + "─" * 14 + "┃"
+
+
+@pytest.mark.parametrize("share", [-1, 0, 0.26, 0.5, 1, 7])
+def test_a_bar_is_as_wide_as_it_should_be(share: float) -> None:
+    assert len("".join(bar(share, 10))) == 10
+
+
+@pytest.mark.parametrize(("width", "numbers"), [(60, 7), (25, 4), (10, 2)])
+def test_there_are_as_many_numbers_as_fit(width: int, numbers: int) -> None:
+    assert len(ticks(width).split()) == numbers
+    assert ticks(width).split()[0] == "-60"
+    assert ticks(width).split()[-1] == "0"
+
+
+class Alone(App[None]):
+    def compose(self) -> ComposeResult:
+        yield Meter()
+
+
+async def test_the_peak_is_held_for_a_while() -> None:
+    async with Alone().run_test() as pilot:
+        meter = pilot.app.query_one(Meter)
+        meter.level = level(-30, peak_dbfs=-6, timestamp=100.0)
+        meter.level = level(-30, peak_dbfs=-20, timestamp=100.0 + HOLD)
+        assert meter.peak == -6
+        meter.level = level(-30, peak_dbfs=-20, timestamp=100.1 + HOLD)
+        assert meter.peak == -20
+        meter.level = None
+        assert meter.peak is None
+
+
+async def test_the_lamp_changes_its_shape_and_its_word() -> None:
+    async with Alone().run_test() as pilot:
+        meter = pilot.app.query_one(Meter)
+        assert "nothing listens" in str(meter.render())
+        meter.level = level(speaking=False, webrtc=1.0)
+        assert "○ silent" in str(meter.render())
+        meter.level = level(speaking=True, silero=0.91)
+        assert "● speaking" in str(meter.render())
+        assert "0.91" in str(meter.render())

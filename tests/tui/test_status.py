@@ -1,0 +1,105 @@
+import pytest
+from textual.app import App, ComposeResult
+
+from common.events import EngineStatus, ModelProgress
+from common.stream import Link
+from tests.tui.loopback import ENGINE
+from tui.state import State
+from tui.widgets.status import (
+    LinkLine,
+    Status,
+    duration,
+    engine_rows,
+    latency_row,
+    link_words,
+    profile_row,
+    progress_words,
+    session_row,
+)
+
+URL = "http://studio.local:8000"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"), [(-3, "0:00"), (7.9, "0:07"), (754, "12:34"), (3723, "1:02:03")]
+)
+def test_a_duration_is_read_like_a_clock(seconds: float, shown: str) -> None:
+    assert duration(seconds) == shown
+
+
+def test_the_countdown_rounds_up_and_never_goes_below_zero() -> None:
+    state = State(link=Link("waiting", "nobody listens there", 3, 102.2))
+    assert "reconnecting in 3 s" in link_words(state, URL, 100)[1]
+    assert "reconnecting in 0 s" in link_words(state, URL, 105)[1]
+    assert "nobody listens there" in link_words(state, URL, 105)[1]
+
+
+def test_every_state_of_the_link_has_its_own_mark() -> None:
+    states = [
+        State(),
+        State(link=Link("up")),
+        State(link=Link("waiting", "", 1, 1)),
+        State(refusal="no"),
+    ]
+    assert len({link_words(state, URL, 0)[0] for state in states}) == 4
+
+
+def test_the_engine_is_shown_with_its_reason() -> None:
+    shown = [text for _, text, _ in engine_rows(State(engine=ENGINE))]
+    assert shown == [
+        "pocketsphinx · ready",
+        "en-us",
+        "auto: mlx_whisper is not installed here",
+    ]
+
+
+def test_a_model_on_its_way_shows_how_far_it_is() -> None:
+    loading = ModelProgress(model="whisper-tiny", stage="download", done=25, total=100)
+    state = State(engine=EngineStatus(name="mlx_whisper", state="loading"), progress=loading)
+    assert progress_words(state) == "download 25% · whisper-tiny"
+    assert progress_words(State()) == ""
+    assert engine_rows(state)[1][1] == "download 25% · whisper-tiny"
+
+
+def test_the_session_tells_how_long_it_listens_and_to_what() -> None:
+    state = State(running=True, source="file:/x/a.wav", started=10, wake="jarvis")
+    assert session_row(state, 75)[1] == "● listening 1:05 · a.wav · heard “jarvis”"
+    assert session_row(State(), 75)[1] == "○ stopped"
+    assert session_row(State(doing="stopping"), 75)[1] == "stopping …"
+
+
+def test_a_chosen_profile_is_told_apart_from_the_one_in_use() -> None:
+    assert profile_row(State(profile="a", wanted="b"))[1] == "b · from the next start"
+    assert profile_row(State(profile="a", wanted="a"))[1] == "a"
+
+
+def test_latency_is_unknown_until_a_final_came() -> None:
+    assert latency_row(State())[1] == "-"
+    assert latency_row(State(latency=0.314))[1] == "0.31 s"
+
+
+class Alone(App[None]):
+    def compose(self) -> ComposeResult:
+        yield LinkLine("http://[b]x")
+        yield Status()
+
+
+async def test_clocks_run_only_while_there_is_something_to_count() -> None:
+    async with Alone().run_test() as pilot:
+        line, status = pilot.app.query_one(LinkLine), pilot.app.query_one(Status)
+        assert not line.ticking
+        assert not status.ticking
+        line.state = status.state = State(link=Link("waiting", "", 1, 0), running=True)
+        assert line.ticking
+        assert status.ticking
+        line.state = status.state = State(link=Link("up"))
+        assert not line.ticking
+        assert not status.ticking
+
+
+async def test_a_reason_is_text_in_the_tooltip_too() -> None:
+    async with Alone().run_test() as pilot:
+        status = pilot.app.query_one(Status)
+        status.state = State(engine=EngineStatus(name="x", reason="[/] [b]because"))
+        await pilot.pause()
+        assert str(status.tooltip) == "[/] [b]because"
