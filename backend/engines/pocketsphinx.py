@@ -1,19 +1,21 @@
 """The embedded engine: PocketSphinx with the US English model that its wheel carries.
 
 No network, no key, no download; an honest fallback and no more. Word error rate over 76
-English recordings (542 s, 1,346 words), each read whole, at about 0.4 of real time:
+English recordings (542 s, 1,346 words), each read whole, at 0.4 of real time:
 
-- normalized over the whole utterance (``full_utt=True``), as finals are here: 50.9 %
-  (62 of speech 52.0 %, 14 commands 22.6 %)
+- as finals are here: 50.6 % (62 of speech 51.7 %, 14 commands 24.5 %): normalized over the whole
+  utterance (``full_utt=True``), the noise estimate made anew
+- the noise estimate carried from one to the next, as in all that follow: 50.9 %
 - in pieces of 0.25 s, each utterance from the default normalization: 60.8 %
-- in pieces, the normalization carried from one utterance to the next: 56.3 %
+- in pieces, the normalization carried from one utterance to the next, as in partials: 56.3 %
 - in pieces, from an estimate made by a pass without search: 53.7 %
 - whole, language weight 8 instead of 6.5: 52.8 %; whole, beams of 1e-60: 49.3 %, a quarter slower
 
-Its word posteriors do not tell invention from speech: the 14 clips without speech gave text
+Its word posteriors do not tell invention from speech: 14 recordings without speech gave text
 in 11 cases, with means from 0.04 to 1.0 (digital silence: "boy", 1.0), speech gave 0.08 to
 1.0. So only two floors are kept, which cost none of the 76: sound that never rises above
-`FAINT` and a mean posterior under `DOUBTFUL` (it takes 2 of the 11) are not text.
+`FAINT`, and a mean posterior under `DOUBTFUL`, are not text. They take one each; the other 9
+are for voice activity detection to keep away.
 """
 
 import os

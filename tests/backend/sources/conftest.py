@@ -1,1 +1,3 @@
-from tests.virtual_microphone import virtual_microphone as virtual_microphone
+from tests.virtual_microphone import virtual_microphone
+
+__all__ = ["virtual_microphone"]

@@ -210,7 +210,7 @@ def test_a_device_that_is_not_clear_is_refused(fake: Fake, wanted: int | str, sa
 
 def test_a_machine_without_microphone_is_told_what_else_it_can_do(fake: Fake) -> None:
     fake.listed = [described("Speakers", 0)]
-    with pytest.raises(SourceError, match="there is no microphone.*audio.source"):
+    with pytest.raises(SourceError, match=r"there is no microphone.*audio\.source"):
         Microphone().open()
 
 

@@ -1,6 +1,7 @@
 """Bytes from a client as a source."""
 
 import asyncio
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -37,7 +38,7 @@ def test_bytes_cut_anywhere_are_the_same_sound(cuts: list[int], channels: int) -
     data = SAMPLES.astype("<i2").tobytes()
     data = data[: len(data) // (2 * channels) * 2 * channels]
     edges = [0, *sorted(cuts), len(data)]
-    pieces = [data[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    pieces = [data[a:b] for a, b in pairwise(edges)]
     recorder, warning = fed(StreamSource(16_000, channels, "pcm_s16le"), pieces)
     assert warning is None
     assert recorder.sound.dtype == np.int16
