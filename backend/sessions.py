@@ -98,6 +98,7 @@ class Sessions:
                     '"restart": true',
                     "Already running",
                 )
+            self._refuse_what_cannot_be(profile, self._main)
             source = _own_source(profile)
             await asyncio.to_thread(_open, source)
             session = await self._begin(new_id(), name, profile, source, replacing=self._main)

@@ -61,7 +61,9 @@ class Console(App[None]):
             await self._client.aclose()
 
     def watch_state(self, state: State) -> None:
-        self.home.state = state
+        # While the app ends, news may still arrive when the widgets have gone.
+        if self.is_running:
+            self.home.state = state
 
     @property
     def client(self) -> Client:

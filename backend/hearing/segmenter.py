@@ -294,8 +294,9 @@ class Segmenter:
     def _is_speech(self, first: int, last: int) -> bool:
         if self._detector is None:
             return True
-        scores = [kept.score for kept in self._kept[first - self._kept_from :]]
-        sure = sum(score >= self._detector.sure for score in scores)
+        kept_from = self._kept_from
+        kept = self._kept[first - kept_from : last + 1 - kept_from]
+        sure = sum(frame.score >= self._detector.sure for frame in kept)
         return last + 1 - first >= self._min_speech and sure >= SURE_BY
 
     def _tail_of(self, speech: _Speech) -> int:

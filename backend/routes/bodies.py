@@ -2,7 +2,7 @@
 
 from typing import TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SerializeAsAny, ValidationError
 from quart import Response, request
 
 from backend.problems import bad_request, malformed
@@ -29,4 +29,4 @@ def answer(shape: BaseModel, status: int = 200) -> Response:
 
 def success(message: str, data: BaseModel) -> Response:
     """Return a response in the reference's envelope."""
-    return answer(Success[BaseModel](message=message, data=data))
+    return answer(Success[SerializeAsAny[BaseModel]](message=message, data=data))

@@ -3,6 +3,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from common.client import Client
+from tests.ends.speech import Listening
 from tests.running import Running, running
 
 
@@ -18,5 +19,12 @@ async def client(server: Running) -> AsyncIterator[Client]:
     """A client of it; what a test left running is stopped."""
     async with Client(server.url) as made:
         yield made
+        await Listening.end_all()
         if await made.sessions():
             await made.stop()
+
+
+@pytest.fixture(autouse=True)
+async def nobody_listens_on() -> AsyncIterator[None]:
+    yield
+    await Listening.end_all()

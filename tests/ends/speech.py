@@ -1,9 +1,10 @@
 """What the tests of the whole have in common: sound to send, and events to wait for."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import pytest
@@ -64,24 +65,25 @@ def partials(events: list[Event]) -> list[Transcription]:
     return [e for e in events if isinstance(e, Transcription) and not e.is_final]
 
 
-async def until(
-    stream: EventStream, wanted: Callable[[Event], bool], seconds: float = 60
-) -> list[Event]:
-    """Return the events up to and including the wanted one."""
-    events: list[Event] = []
-    async with asyncio.timeout(seconds):
-        async for event in stream:
-            events.append(event)
-            if wanted(event):
-                return events
-    raise AssertionError("the stream ended")
+async def first(stream: EventStream) -> Event:
+    """Return the first event, and close the stream."""
+    async with aclosing(cast("AsyncGenerator[Event]", aiter(stream))) as events:
+        return await anext(events)
 
 
 class Listening:
     """A client of the event stream that has been welcomed, collecting in the background."""
 
+    made: ClassVar[list["Listening"]] = []
+
     def __init__(self, stream: EventStream) -> None:
-        self._events: AsyncIterator[Event] = aiter(stream)
+        self._events = cast("AsyncGenerator[Event]", aiter(stream))
+        self.made.append(self)
+
+    @classmethod
+    async def end_all(cls) -> None:
+        while cls.made:
+            await cls.made.pop()._events.aclose()
 
     @classmethod
     async def to(cls, client: Client, **how: Any) -> "Listening":

@@ -22,6 +22,7 @@ from tests.ends.speech import (
     WHISPER,
     Listening,
     finals,
+    first,
     heard,
     needs_speech,
     partials,
@@ -153,7 +154,7 @@ async def test_a_client_that_breaks_off_in_mid_word_loses_nothing(client: Client
 
 async def test_who_comes_late_is_told_the_last_finals(client: Client) -> None:
     events = await heard(client, pcm(DEMO, 2.4), WHISPER)
-    welcome = await anext(aiter(client.events()))
+    welcome = await first(client.events())
     recent = json.loads(welcome.model_dump_json())["recent"]
     assert recent[-1]["text"] == finals(events)[-1].text
 

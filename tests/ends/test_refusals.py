@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from common.client import Client, Refused, Unauthorized
 from common.events import Error, SessionStopped, parse
-from tests.ends.speech import DEMO, WHISPER, Listening, finals, heard, pcm
+from tests.ends.speech import DEMO, WHISPER, Listening, finals, first, heard, pcm
 from tests.running import ROOT, Running, running
 
 START = "/api/v1/system/start"
@@ -312,7 +312,7 @@ async def test_a_server_with_a_token_lets_nobody_else_in() -> None:
                 with pytest.raises(Unauthorized, match="Authorization: Bearer"):
                     await stranger.status()
                 with pytest.raises(Unauthorized):
-                    await anext(aiter(stranger.events()))
+                    await first(stranger.events())
                 with pytest.raises(Unauthorized):
                     async with stranger.audio():
                         pass

@@ -51,7 +51,7 @@ async def test_every_final_arrives_among_many_levels_and_partials(server: Loopba
             server.tell(level())
             server.tell(said("par", str(number), final=False))
             server.tell(said(f"final {number}", str(number)))
-        await until(pilot, lambda: len(app.home.transcript.entries.said()) == 300)
+        await until(pilot, lambda: len(app.home.transcript.entries.said()) == 300, 60)
         assert app.home.transcript.entries.said() == [f"final {n}" for n in range(300)]
 
 

@@ -17,7 +17,8 @@ def tone(rate: float, seconds: float, pitch: float = 440) -> Block:
 
 def framed(framer: Framer, sound: Block, sizes: list[int]) -> Samples:
     """Return all frames joined, from blocks of these sizes in turn."""
-    frames, begin, turn = [], 0, 0
+    frames: list[Samples] = []
+    begin, turn = 0, 0
     while begin < len(sound):
         size = sizes[turn % len(sizes)]
         frames += framer.frames(sound[begin : begin + size])

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -32,7 +33,8 @@ class Recorder:
     @property
     def sound(self) -> Block:
         """All that was heard, shape ``(samples, channels)``."""
-        return np.concatenate(self.blocks)
+        blocks: list[Any] = list(self.blocks)
+        return np.concatenate(blocks)
 
     def wait_until(self, enough: Callable[[], bool]) -> None:
         """Wait for something that comes with a block; fail if it doesn't."""

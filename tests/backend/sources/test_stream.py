@@ -80,7 +80,7 @@ async def test_calls_at_the_same_time_take_turns() -> None:
         source.start(recorder.inlet)
         ones, twos = (np.full(20_000, value, "<i2").tobytes() for value in (1, 2))
         async with asyncio.timeout(PATIENCE):
-            assert await asyncio.gather(source.feed(ones), source.feed(twos)) == [True, True]
+            assert all(await asyncio.gather(source.feed(ones), source.feed(twos)))
         source.end()
         await asyncio.to_thread(recorder.wait_for_the_end)
     assert np.array_equal(recorder.sound[:, 0], np.repeat([1, 2], 20_000))
