@@ -34,6 +34,7 @@ def listen(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     try:
         listener.bind((settings.host, settings.port))
         listener.listen(1024)
@@ -83,7 +84,9 @@ def _config(listener: int) -> Config:
     config.errorlog = logging.getLogger("hypercorn.error")
     config.include_server_header = False
     config.websocket_max_message_size = LARGEST_FRAME
-    config.websocket_ping_interval = 20
+    # Hypercorn's pings never look for an answer, and their pause would hold up leaving; the
+    # listener's keep-alive finds dead peers instead.
+    config.websocket_ping_interval = None
     config.graceful_timeout = 0.5
     config.shutdown_timeout = 5
     return config

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from common.client import Client
-from common.events import Event, SessionStopped, Transcription
+from common.events import Event, Level, SessionStopped, Transcription
 from common.stream import AudioUpload, EventStream
 from tests.running import SOUNDS, SPEECH, TINY
 
@@ -100,3 +100,15 @@ class Listening:
                 if wanted(event):
                     return events
         raise AssertionError("the stream ended")
+
+
+def talking(levels: int) -> Callable[[Event], bool]:
+    """Return what is true once somebody has spoken for so many levels, 64 ms each."""
+    heard = 0
+
+    def is_enough(event: Event) -> bool:
+        nonlocal heard
+        heard += isinstance(event, Level) and event.speaking
+        return heard >= levels
+
+    return is_enough

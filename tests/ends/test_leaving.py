@@ -10,7 +10,7 @@ from websockets.exceptions import ConnectionClosed
 
 from common.client import Client
 from common.events import SpeechDetected, Transcription, parse
-from tests.ends.speech import DEMO, WHISPER, Listening, pcm
+from tests.ends.speech import DEMO, WHISPER, Listening, pcm, talking
 from tests.running import Running, running
 
 
@@ -24,7 +24,7 @@ async def test_a_signal_delivers_speech_in_progress_and_ends(number: signal.Sign
             listening = await Listening.to(client)
             config = {**WHISPER, "audio": {"source": f"file:{DEMO}"}}
             await client.start(custom_config=config)
-            await listening.until(lambda event: isinstance(event, SpeechDetected))
+            await listening.until(talking(10))
             server.process.send_signal(number)
             for socket in sockets:
                 texts = []

@@ -29,6 +29,7 @@ from tests.ends.speech import (
     pcm,
     send,
     silence,
+    talking,
 )
 from tests.running import SPEECH, Running
 
@@ -36,7 +37,7 @@ from tests.running import SPEECH, Running
 async def test_whisper_reads_partials_then_finals_with_the_right_words(client: Client) -> None:
     config = {"transcription": {**WHISPER["transcription"], "words": True}}
     async with client.audio(custom_config=config) as upload:
-        for start in range(0, len(sound := pcm(DEMO, 9)), 1600):
+        for start in range(0, len(sound := pcm(DEMO, 10.8)), 1600):
             await upload.send(sound[start : start + 1600])
             await asyncio.sleep(0.03)
         await upload.stop()
@@ -132,7 +133,7 @@ async def test_the_server_plays_a_file_to_all_who_listen(client: Client) -> None
 async def test_stop_finishes_speech_in_progress_first(client: Client) -> None:
     listening = await Listening.to(client)
     await client.start(custom_config={**WHISPER, "audio": {"source": f"file:{DEMO}"}})
-    await listening.until(lambda event: isinstance(event, SpeechDetected))
+    await listening.until(talking(10))
     stopped = await client.stop()
     assert stopped.sessions == 1
     events = await listening.until(lambda event: isinstance(event, SessionStopped))
