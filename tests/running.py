@@ -52,6 +52,12 @@ class Running:
         self._reader.join(5)
         return code
 
+    def wait(self, seconds: float = 30) -> int:
+        """Wait for the process to end by itself; return the exit code."""
+        code = self.process.wait(seconds)
+        self._reader.join(5)
+        return code
+
     def _read(self) -> None:
         assert self.process.stderr
         with self.process.stderr:
