@@ -12,6 +12,7 @@ from backend import problems
 from backend.parts import Parts
 from backend.problems import Problem
 from backend.routes.audio import serve_audio
+from backend.routes.bodies import refuse_too_large
 from backend.routes.events import serve_events
 from backend.routes.system import health, system
 from backend.routes.transcription import transcription
@@ -32,7 +33,7 @@ def create_app(settings: Settings | None = None) -> Quart:
     """
     settings = settings or load(os.environ)
     app = Quart("backend", static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_mb << 20
+    app.config["MAX_CONTENT_LENGTH"] = None
     app.config["BODY_TIMEOUT"] = 300
     app.config["RESPONSE_TIMEOUT"] = None
     for blueprint in (health, system, transcription):
@@ -61,6 +62,7 @@ def _guard(app: Quart, settings: Settings) -> None:
             return
         check_origin(settings, request.headers.get("Origin"), request.headers.get("Host"))
         check_token(settings, request.headers.get("Authorization"))
+        await refuse_too_large()
 
 
 def _explain(app: Quart, settings: Settings) -> None:
@@ -75,12 +77,7 @@ def _explain(app: Quart, settings: Settings) -> None:
 
     @app.errorhandler(HTTPException)
     async def translate(error: HTTPException) -> Response:
-        details = error.description
-        if error.code == 413:
-            details = f"the body is over {settings.max_body_mb} MiB, the limit of " + (
-                "STT_SERVER_MAX_BODY_MB; send less at a time"
-            )
-        return answer(problems.from_status(error.code or 500, details))
+        return answer(problems.from_status(error.code or 500, error.description))
 
     @app.errorhandler(Exception)
     async def admit(error: Exception) -> Response:

@@ -1,11 +1,17 @@
-"""JSON in, JSON out: checked against the shapes of `common.api`."""
+"""JSON in, JSON out: checked against the shapes of `common.api`. And how large a body may be.
 
+Quart's own limit refuses before the body is read, and a client that is still sending sees its
+connection broken instead of the answer. Here what is too much is read and thrown away first.
+"""
+
+from collections.abc import AsyncIterator
 from typing import TypeVar
 
 from pydantic import BaseModel, SerializeAsAny, ValidationError
 from quart import Response, request
 
-from backend.problems import bad_request, malformed
+from backend.parts import parts
+from backend.problems import Problem, bad_request, malformed, too_large
 from common.api import Success
 
 Shape = TypeVar("Shape", bound=BaseModel)
@@ -13,13 +19,41 @@ Shape = TypeVar("Shape", bound=BaseModel)
 
 async def body(shape: type[Shape]) -> Shape:
     """Return the request's JSON body; none at all is taken for ``{}``. Raises `Problem` 400."""
-    data = await request.get_data(as_text=False)
+    data = b"".join([piece async for piece in pieces()])
     try:
         return shape.model_validate_json(data or b"{}")
     except ValidationError as error:
         raise malformed(error) from error
     except ValueError as error:
         raise bad_request(f"the body is no JSON: {error}") from error
+
+
+async def pieces() -> AsyncIterator[bytes]:
+    """Yield the request's body as it comes. Raises `Problem` 413 once it was all read."""
+    limit = parts().settings.max_body_mb
+    size = 0
+    async for piece in request.body:
+        size += len(piece)
+        if size <= limit << 20:
+            yield piece
+    if size > limit << 20:
+        raise over(limit)
+
+
+async def refuse_too_large() -> None:
+    """Raise `Problem` 413 for a body that is announced as too large, once it was all read."""
+    limit = parts().settings.max_body_mb
+    if (request.content_length or 0) > limit << 20:
+        async for _ in request.body:
+            pass
+        raise over(limit)
+
+
+def over(limit: int) -> Problem:
+    """The refusal of a body of more than so many MiB."""
+    return too_large(
+        f"the body is over {limit} MiB, the limit of STT_SERVER_MAX_BODY_MB; send less at a time"
+    )
 
 
 def answer(shape: BaseModel, status: int = 200) -> Response:

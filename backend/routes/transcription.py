@@ -11,7 +11,7 @@ from quart import Blueprint, Response, request
 from backend.parts import Parts, parts
 from backend.problems import bad_request, conflict, malformed, unreadable_audio
 from backend.recordings import PCM, Recording, transcribe
-from backend.routes.bodies import answer, body, success
+from backend.routes.bodies import answer, body, pieces, success
 from backend.session import Session, wishes
 from backend.sources.stream import StreamSource
 from common.api import (
@@ -68,7 +68,7 @@ async def _receive(spool: IO[bytes]) -> TranscribeRequest:
     elif kind == "multipart/form-data":
         wish = await _receive_form(spool)
     else:
-        async for chunk in request.body:
+        async for chunk in pieces():
             spool.write(chunk)
         wish = _wish(dict(request.args))
         if kind in HEADERLESS and wish.format is None:
@@ -80,6 +80,8 @@ async def _receive(spool: IO[bytes]) -> TranscribeRequest:
 
 
 async def _receive_form(spool: IO[bytes]) -> TranscribeRequest:
+    if request.content_length is None:
+        raise bad_request("a form must say how long it is: send Content-Length", "No length")
     files = await request.files
     if "file" not in files:
         raise bad_request("the form needs the audio in a part called 'file'", "No audio")

@@ -144,11 +144,23 @@ async def test_audio_that_cannot_be_is_refused(
     is_fault(await http.post(TRANSCRIBE, **how), status, *words)
 
 
-async def test_a_recording_over_the_limit_is_413() -> None:
-    with running("--max-audio-seconds", "2") as server:
+async def test_what_is_over_the_limits_is_413() -> None:
+    with running("--max-body-mb", "1", "--max-audio-seconds", "2") as server:
         async with httpx.AsyncClient(base_url=server.url, timeout=60) as http:
+            for body in (b"x" * (5 << 20), _endless()):
+                too_big = await http.post(TRANSCRIBE, content=body)
+                is_fault(too_big, 413, "STT_SERVER_MAX_BODY_MB")
+            form = await http.post(TRANSCRIBE, files={"file": b"x" * (2 << 20)})
+            is_fault(form, 413, "STT_SERVER_MAX_BODY_MB")
+            json = {"audio_data": "A" * (2 << 20)}
+            is_fault(await http.post(TRANSCRIBE, json=json), 413, "STT_SERVER_MAX_BODY_MB")
             too_long = await http.post(TRANSCRIBE, content=DEMO.read_bytes())
             is_fault(too_long, 413, "STT_SERVER_MAX_AUDIO_SECONDS")
+
+
+async def _endless() -> AsyncIterator[bytes]:
+    for _ in range(40):
+        yield b"x" * 65536
 
 
 async def test_the_same_words_by_every_way_of_sending(http: httpx.AsyncClient) -> None:
