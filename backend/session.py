@@ -29,6 +29,7 @@ from backend.hearing.segmenter import (
 )
 from backend.hearing.vad import make
 from backend.sources import Source
+from backend.sources.stream import StreamSource
 from common.api import AudioStatus, SessionInfo
 from common.events import (
     Error,
@@ -142,6 +143,8 @@ class Session:
         """Hear no more; finish and deliver what was heard, then return."""
         if not self.done.is_set():
             self._reason = reason
+            if isinstance(self.source, StreamSource) and (warning := self.source.end()):
+                self._tell(Error(error="Sound cut off", details=warning))
             await asyncio.to_thread(self.source.stop)
             self._inlet.end()
             await self.done.wait()

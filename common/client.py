@@ -37,6 +37,7 @@ from common.api import (
     Transcript,
 )
 from common.problems import Broken, ClientError, Refused, Unauthorized, Unreachable, refusal
+from common.profile import faults
 from common.stream import AudioUpload, EventStream, Link
 
 Shape = TypeVar("Shape", bound=BaseModel)
@@ -67,8 +68,13 @@ class Client:
         Raises `ValueError` for something that is no ``http`` or ``https`` URL.
 
         """
-        parsed = httpx.URL(url)
-        if parsed.scheme not in ("http", "https") or not parsed.host:
+        try:
+            parsed = httpx.URL(url)
+        except httpx.InvalidURL as error:
+            raise ValueError(f"not a server's address: {url!r} ({error})") from error
+        port = parsed.port or 0
+        has_host = parsed.host and "[" not in parsed.host
+        if parsed.scheme not in ("http", "https") or not has_host or not 0 <= port <= 65535:
             raise ValueError(f"not a server's address: {url!r}; expected http://HOST:PORT")
         self.url = url.rstrip("/")
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -278,7 +284,7 @@ def _shaped(response: httpx.Response, shape: type[Shape]) -> Shape:
     try:
         return shape.model_validate_json(response.content)
     except ValidationError as error:
-        raise Broken(f"{response.url} is no speech-to-text server: {error}") from error
+        raise Broken(f"{response.url} is no speech-to-text server: {faults(error)}") from error
 
 
 __all__ = [

@@ -184,9 +184,10 @@ async def test_nobody_there_is_unreachable() -> None:
                 pass
 
 
-def test_what_is_no_address_is_refused_at_once() -> None:
-    with pytest.raises(ValueError, match="HOST:PORT"):
-        Client("localhost:8000")
+@pytest.mark.parametrize("url", ["localhost:8000", "ftp://a", "http://[", "http://x:99999", ""])
+def test_what_is_no_address_is_refused_at_once(url: str) -> None:
+    with pytest.raises(ValueError, match="not a server's address"):
+        Client(url)
 
 
 def test_events_without_fields_of_their_own_are_events() -> None:

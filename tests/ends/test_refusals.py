@@ -261,6 +261,7 @@ async def test_nonsense_between_the_sound_is_told_and_the_session_lives_on(
     errors = [event.details for event in events if isinstance(event, Error)]
     assert "JSON" in errors[0]
     assert "flush" in errors[1]
+    assert "within a sample" in errors[2]
     assert [final.text for final in finals(events)] == ["hello world"]
 
 
