@@ -23,7 +23,12 @@ CONFIRM_WITHIN = 3
 CONFIRM_BY = 2
 """How many of those must be speech."""
 SURE_BY = 2
-"""How many frames of an utterance the detector must be sure of."""
+"""How many frames of an utterance the detector must be sure of, at least."""
+SURE_SHARE = 0.2
+"""How many of them, as a share of its frames; music that sings a little had 0.1, speech 0.38 and
+more."""
+SURE_WITHIN = 1.5
+"""Seconds of an utterance that the share is counted of: one word amid noise is speech."""
 TAIL = 0.3
 """Seconds kept after the last speech of an utterance: last consonants, a little room."""
 CUT_WITHIN = 5.0
@@ -297,7 +302,8 @@ class Segmenter:
         kept_from = self._kept_from
         kept = self._kept[first - kept_from : last + 1 - kept_from]
         sure = sum(frame.score >= self._detector.sure for frame in kept)
-        return last + 1 - first >= self._min_speech and sure >= SURE_BY
+        wanted = max(SURE_BY, SURE_SHARE * min(len(kept), _frames(SURE_WITHIN)))
+        return len(kept) >= self._min_speech and sure >= wanted
 
     def _tail_of(self, speech: _Speech) -> int:
         """The place up to which its sound is wanted."""

@@ -5,6 +5,7 @@ needs it, and shared: a detector holds only its stream's state.
 """
 
 import importlib.util
+import math
 import threading
 from collections import deque
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from backend.hearing import RATE, Detector, Samples, Scores
+from backend.hearing import FRAME, RATE, Detector, Samples, Scores
 from common.profile import VadPart
 
 if TYPE_CHECKING:
@@ -24,6 +25,13 @@ SILERO_CONTEXT = 64
 """Samples of the frame before that Silero wants first; without them it hears nothing."""
 WEBRTC_MEMORY = 0.1
 """Seconds of WebRTC's votes that make its score: one vote alone is nervous."""
+LEVEL = 0.1
+"""Peak, 1 being full scale, that quiet sound is raised to for Silero, which is never sure of
+speech at -50 dBFS and is of the same speech made louder."""
+LEVEL_MOST = 8.0
+"""The most it is raised by. The recordings without speech gave no more speech for it."""
+LEVEL_MEMORY = 3.2
+"""Seconds in which a past peak falls to a third."""
 DOUBT = 0.6
 """How much WebRTC's no takes from a Silero score that is itself unsure."""
 
@@ -75,17 +83,22 @@ class Silero:
         self.sure = self.start + 0.86 * (1 - self.start)
         self._network = _silero()
         self._state = np.zeros((2, 1, 128), np.float32)
-        self._input = np.zeros((1, SILERO_CONTEXT), np.float32)
+        self._sound = np.zeros((1, SILERO_CONTEXT), np.float32)
+        self._peak = 0.0
 
     def __call__(self, frame: Samples) -> Scores:
         """Score the next frame with the network's probability."""
-        context = self._input[:, -SILERO_CONTEXT:]
+        context = self._sound[:, -SILERO_CONTEXT:]
         sound = frame.astype(np.float32)[np.newaxis] / 32768
-        self._input = np.concatenate([context, sound], axis=1)
-        given = {"input": self._input, "state": self._state, "sr": _SAMPLE_RATE}
+        self._sound = np.concatenate([context, sound], axis=1)
+        given = {"input": self._sound * self._gain(sound), "state": self._state, "sr": _SAMPLE_RATE}
         probability, self._state = self._network.run(None, given)
         score = float(probability[0, 0])
         return Scores(score, silero=score)
+
+    def _gain(self, sound: Samples) -> np.float32:
+        self._peak = max(float(np.abs(sound).max()), self._peak * _PEAK_KEEPS)
+        return np.float32(min(LEVEL_MOST, max(1.0, LEVEL / max(self._peak, 1e-9))))
 
 
 class Combined:
@@ -146,6 +159,7 @@ def webrtc_aggressiveness(vad: VadPart) -> int:
     return sum(vad.sensitivity < limit for limit in (0.4, 0.8, 0.9)) if wanted is None else wanted
 
 
+_PEAK_KEEPS = math.exp(-FRAME / RATE / LEVEL_MEMORY)
 _SAMPLE_RATE = np.array(RATE, np.int64)
 _loading = threading.Lock()
 _loaded: "InferenceSession | None" = None

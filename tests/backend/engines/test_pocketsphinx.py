@@ -111,8 +111,11 @@ def test_digital_silence_has_no_words(desk: Desk, seconds: float):
     assert not heard(desk.partial("a", silence(seconds), WISHES)).text
 
 
-def test_a_tap_is_not_a_word(desk: Desk):
-    assert not heard(desk.final("a", recording("ns-mic-tap"), WISHES)).text
+def test_a_doubtful_reading_is_told_with_its_doubt(desk: Desk):
+    reading = heard(desk.final("a", recording("ns-mic-tap"), WISHES))
+    assert reading.text
+    assert reading.confidence is not None
+    assert reading.confidence < 0.1
 
 
 @pytest.mark.parametrize(

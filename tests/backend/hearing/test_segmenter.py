@@ -82,6 +82,18 @@ def test_what_the_detector_is_never_sure_of_is_not_transcribed() -> None:
     assert of(SpeechFinished, heard)[0].heard is False
 
 
+def test_a_long_sound_wants_more_than_a_moment_of_certainty() -> None:
+    music = [0.6] * 60
+    music[10:15] = [1.0] * 5
+    assert kinds(segmented([*SILENCE, *music, *SILENCE])) == ["SpeechBegan", "SpeechFinished"]
+
+
+def test_one_word_in_a_long_noise_is_transcribed() -> None:
+    noise = [0.6] * 300
+    noise[100:110] = [1.0] * 10
+    assert len(of(Utterance, segmented([*SILENCE, *noise, *SILENCE]))) == 1
+
+
 def test_speech_is_told_as_soon_as_two_of_three_frames_are_speech() -> None:
     segmenter = Segmenter(Scripted([0, 1, 0, 1, 1]), VadPart(), None)
     heard = [of(SpeechBegan, list(segmenter.hear(frame))) for frame in numbered(4)]

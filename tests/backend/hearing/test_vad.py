@@ -122,6 +122,13 @@ def test_a_spoken_sentence_is_one_utterance(kind: str) -> None:
     assert 0.25 < only.end - only.start < len(sound) / RATE + 0.5
 
 
+@pytest.mark.parametrize("kind", ["silero", "combined"])
+def test_speech_at_minus_50_dbfs_is_heard(kind: str) -> None:
+    sound = soundfile.read(HELLO, dtype="int16")[0].astype(np.float32)
+    quiet = np.round(sound * (104 / np.abs(sound).max())).astype(np.int16)
+    assert len(utterances(VadPart.model_validate({"detector_type": kind}), quiet)) == 1
+
+
 def test_streams_that_share_the_network_do_not_share_their_state() -> None:
     sound = soundfile.read(HELLO, dtype="int16")[0]
     alone = scores(Silero(VadPart()), sound)
@@ -179,6 +186,15 @@ def test_short_commands_are_heard() -> None:
     short = [told["file"] for told in manifest() if told["kind"] == "command"]
     assert short
     assert [name for name in short if not utterances(VadPart(), clip(name))] == []
+
+
+@needs_speech
+def test_a_quiet_recording_is_heard_from_its_first_frame() -> None:
+    segmenter = Segmenter(make(VadPart()), VadPart(), None)
+    sound = clip("en-fleurs-004.flac")
+    heard = [thing for frame in frames_of(sound) for thing in segmenter.hear(frame)]
+    heard += segmenter.flush()
+    assert any(isinstance(thing, Utterance) for thing in heard)
 
 
 @needs_speech
