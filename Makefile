@@ -30,12 +30,12 @@ $(VENV)/python:
 
 $(VENV)/installed: $(VENV)/python pyproject.toml constraints.txt
 	@echo "installing into $(VENV); the first time takes a minute or two"
-	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[mlx-cpu]'
+	@PYTHONWARNINGS=ignore $(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[mlx-cpu]'
 	@touch $@
 
 $(VENV)/developed: $(VENV)/python pyproject.toml constraints.txt
 	@echo "installing into $(VENV); the first time takes a minute or two"
-	@$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[mlx-cpu,dev]'
+	@PYTHONWARNINGS=ignore $(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[mlx-cpu,dev]'
 	@touch $@ $(VENV)/installed
 
 # The sample is read by mlx_whisper with the test model that lies in this repository; any other
@@ -43,7 +43,7 @@ $(VENV)/developed: $(VENV)/python pyproject.toml constraints.txt
 demo: install
 ifeq ($(AUDIO),$(SAMPLE))
 	@$(BIN)/stt-server demo $(SAMPLE) --engine mlx_whisper --model $(TINY) --language en \
-		--about "a synthetic voice, and a test model that knows 45 words: this sample's"
+		--about "a synthetic voice; the engine is real, its small test model knows 42 words: those of this sample"
 else
 	@$(BIN)/stt-server demo "$(AUDIO)"
 endif
@@ -55,7 +55,7 @@ console: install
 	@$(BIN)/stt-console --url $(URL)
 
 test: $(VENV)/developed
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --maxprocesses 4
 
 lint: $(VENV)/developed
 	$(BIN)/ruff check .
@@ -66,6 +66,7 @@ lint: $(VENV)/developed
 check: lint test
 
 bench: $(VENV)/developed
+	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.accuracy
 
 clean:

@@ -48,6 +48,8 @@ class Sessions:
         self._watching: set[asyncio.Task[None]] = set()
         self._idle: dict[str, asyncio.TimerHandle] = {}
         self._leaving = False
+        self.starts = 0
+        """How often the server's own listening was started."""
 
     @property
     def main(self) -> Session | None:
@@ -102,6 +104,7 @@ class Sessions:
             source = _own_source(profile)
             await asyncio.to_thread(_open, source)
             session = await self._begin(new_id(), name, profile, source, replacing=self._main)
+            self.starts += 1
             if not session.done.is_set():
                 self._main = session
             await self._tell_status()

@@ -70,6 +70,8 @@ class Status(Shape):
     version: str
     uptime: float
     running: bool
+    starts: int = 0
+    """How often the server's own listening was started since the server came up."""
     profile: str | None
     active_features: list[str]
     active_connections: int

@@ -8,7 +8,15 @@ from collections.abc import Coroutine
 from typing import Any
 
 from common.client import Client
-from common.events import Error, Event, SessionStarted, SessionStopped, Transcription, Welcome
+from common.events import (
+    EngineStatus,
+    Error,
+    Event,
+    SessionStarted,
+    SessionStopped,
+    Transcription,
+    Welcome,
+)
 from common.problems import ClientError, Refused, Unauthorized
 from common.stream import EventStream, Link
 from tui.text import one_line
@@ -23,6 +31,7 @@ class Printer:
         self._client = client
         self._once = once
         self._greeted = False
+        self._over = False
         self._printed: set[tuple[str | None, str]] = set()
         self._fed: set[str | None] = set()
         self._patience = patience
@@ -49,21 +58,17 @@ class Printer:
                 self._print(final)
             else:
                 self._printed.add((final.session_id, final.utterance_id))
-        if not self._greeted:
-            self._greeted = True
-            await self._name_engine()
-
-    async def _name_engine(self) -> None:
         try:
             status = await self._client.status()
         except ClientError as error:
             say(str(error))
             return
         self._fed |= {s.session_id for s in status.sessions if s.source in ("stream", "upload")}
-        engine = status.engine
-        model = f", model {engine.model}" if engine.model else ""
-        why = f" ({engine.reason})" if engine.reason else ""
-        say(f"engine: {engine.name}{model}{why}")
+        # A server that has never listened yet is still about to begin.
+        self._over = status.starts > 0 and not status.running
+        if not self._greeted:
+            self._greeted = True
+            name_engine(status.engine)
 
     def _tell(self, event: Event) -> None:
         match event:
@@ -80,8 +85,7 @@ class Printer:
 
     def _is_over(self, event: Event) -> bool:
         if isinstance(event, Welcome):
-            # A server on which nothing has ever happened is still about to begin.
-            return not event.running and bool(event.seq or event.recent)
+            return self._over and not event.running
         return isinstance(event, SessionStopped) and event.session_id not in self._fed
 
     def _print(self, final: Transcription) -> None:
@@ -103,6 +107,12 @@ class Printer:
         elif link.state == "waiting" and link.attempt == 1:
             # Told once for each loss, not for each try.
             say(f"no connection to {self._client.url}: {link.reason}; trying again")
+
+
+def name_engine(engine: EngineStatus) -> None:
+    model = f", model {engine.model}" if engine.model else ""
+    why = f" ({engine.reason})" if engine.reason else ""
+    say(f"engine: {engine.name}{model}{why}")
 
 
 def say(text: str) -> None:

@@ -91,14 +91,15 @@ class Silero:
         context = self._sound[:, -SILERO_CONTEXT:]
         sound = frame.astype(np.float32)[np.newaxis] / 32768
         self._sound = np.concatenate([context, sound], axis=1)
-        given = {"input": self._sound * self._gain(sound), "state": self._state, "sr": _SAMPLE_RATE}
+        louder = self._sound * np.float32(self._gain(float(np.abs(sound).max())))
+        given = {"input": louder, "state": self._state, "sr": _SAMPLE_RATE}
         probability, self._state = self._network.run(None, given)
         score = float(probability[0, 0])
         return Scores(score, silero=score)
 
-    def _gain(self, sound: Samples) -> np.float32:
-        self._peak = max(float(np.abs(sound).max()), self._peak * _PEAK_KEEPS)
-        return np.float32(min(LEVEL_MOST, max(1.0, LEVEL / max(self._peak, 1e-9))))
+    def _gain(self, peak: float) -> float:
+        self._peak = max(peak, self._peak * _PEAK_KEEPS)
+        return min(LEVEL_MOST, max(1.0, LEVEL / max(self._peak, 1e-9)))
 
 
 class Combined:

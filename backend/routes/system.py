@@ -27,6 +27,7 @@ async def tell_status() -> Response:
             version=VERSION,
             uptime=here.uptime,
             running=main is not None,
+            starts=here.sessions.starts,
             profile=main.name if main else None,
             active_features=here.sessions.active_features(),
             active_connections=here.bus.connections,

@@ -5,6 +5,9 @@ import pytest
 from common.client import Client
 from tests.ends.speech import Listening
 from tests.running import Running, running
+from tests.virtual_microphone import virtual_microphone
+
+__all__ = ["virtual_microphone"]
 
 
 @pytest.fixture(scope="module")

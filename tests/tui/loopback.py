@@ -58,6 +58,7 @@ class Loopback:
         self.token: str | None = None
         self.server_id = "first"
         self.running = True
+        self.starts = 1
         self.profile = "vad-triggered"
         self.recent: list[Transcription] = []
         self.gap = False
@@ -123,6 +124,7 @@ class Loopback:
             version="9.9.9",
             uptime=100,
             running=self.running,
+            starts=self.starts,
             profile=self.profile,
             active_features=[],
             active_connections=1,

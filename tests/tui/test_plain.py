@@ -164,7 +164,7 @@ async def test_once_ends_at_once_when_the_session_is_over_already(server: Loopba
 async def test_once_waits_for_a_server_on_which_nothing_has_happened_yet(
     server: Loopback,
 ) -> None:
-    server.running = False
+    server.running, server.starts, server.seq = False, 0, 7
     process = await plain(server.url, "--once")
     await told(process, "engine:")
     server.tell(SessionStarted(session_id="s1", source="file:a.wav"))
