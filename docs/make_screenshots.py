@@ -47,6 +47,7 @@ async def draw() -> str:
                 len(entries.said()) >= FINALS
                 and entries[len(entries) - 1].kind == "partial"
                 and (level := app.home.meter.level)
+                and level.speaking
                 and level.rms_dbfs > -30
             ):
                 if time.monotonic() > deadline:
