@@ -8,6 +8,7 @@ from typing import Any, Generic, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from common.events import EngineStatus, Shape, Word
+from common.profile import TranscriptionPart
 
 
 class Request(BaseModel):
@@ -169,6 +170,118 @@ class NamedProfile(Shape):
     name: str
     builtin: bool
     config: dict[str, Any]
+
+
+class ProfileSaved(Shape):
+    """A profile was saved, in the place of an older one of its name if there was one."""
+
+    saved: bool
+    name: str
+
+
+class ProfileDeleted(Shape):
+    """A saved profile was deleted."""
+
+    deleted: bool
+    name: str
+
+
+class Device(Shape):
+    """An input device of the server's machine."""
+
+    id: int
+    name: str
+    channels: int
+    sample_rate: int
+    """Samples a second that it prefers."""
+    default: bool
+
+
+class Devices(Shape):
+    """``GET /api/v1/system/devices``"""
+
+    devices: list[Device]
+
+
+class Model(Shape):
+    """A model of an engine."""
+
+    name: str
+    """What ``transcription.model`` may hold."""
+    repository: str | None = None
+    """The hub's name for it."""
+    installed: bool
+    """It lies on this machine; otherwise it is downloaded when it is first used."""
+
+
+class EngineInfo(Shape):
+    """An engine, whether it can be used here, and how to get what it lacks."""
+
+    name: str
+    installed: bool
+    missing: str = ""
+    """What keeps it from working and how to get it; empty if nothing does."""
+    default_model: str | None = None
+    models: list[Model] = []
+
+
+class Engines(Shape):
+    """``GET /api/v1/system/engines``"""
+
+    engines: list[EngineInfo]
+    auto: str
+    """What ``auto`` takes now, and why."""
+
+
+class ConfigureRequest(Request):
+    """``POST /api/v1/transcription/configure``: what is left out stays as it is."""
+
+    engine: Literal["auto", "mlx_whisper", "openai", "pocketsphinx"] = "auto"
+    model: str | None = Field(None, min_length=1, max_length=500)
+    language: str | None = Field(None, pattern=r"^[a-z]{2,3}$")
+    task: Literal["transcribe", "translate"] = "transcribe"
+    prompt: str | None = Field(None, max_length=2000)
+    words: bool = False
+    partials: bool = True
+    partial_interval: float = Field(0.5, ge=0.1, le=10)
+    options: dict[str, Any] = {}
+
+
+class Configured(Shape):
+    """The settings that every session starts with from now on; one that runs changes at its
+    next utterance."""
+
+    transcription: TranscriptionPart
+    engine: EngineStatus
+
+
+class SessionFigures(Shape):
+    """How one session does."""
+
+    session_id: str
+    source: str
+    profile: str | None = None
+    audio_seconds: float
+    finals: int
+    waiting_seconds: float
+    """Speech that was heard and waits for the engine."""
+    lost_seconds: float
+    real_time_factor: float | None = None
+    """Seconds the engine took for a second of speech; under 1 it keeps up."""
+    latency_p50: float | None = None
+    """Seconds from the end of speech to its final: the median of the last finals."""
+    latency_p95: float | None = None
+
+
+class TranscriptionStatus(Shape):
+    """``GET /api/v1/transcription/status``"""
+
+    engine: EngineStatus
+    queue_depth: int
+    """Requests that wait for the engine."""
+    room_seconds: float | None = None
+    """Seconds of speech that may still wait before more is refused; null without an engine."""
+    sessions: list[SessionFigures]
 
 
 class TranscribeRequest(Request):
