@@ -155,6 +155,8 @@ class ProfileSummary(Shape):
     name: str
     description: str
     builtin: bool
+    fault: str | None = None
+    """Why a saved profile can't be used; its file is kept."""
 
 
 class Profiles(Shape):

@@ -149,6 +149,27 @@ BUILTIN: Mapping[str, Profile] = {
             "wake_word": {"enabled": True, "words": ["jarvis"], "sensitivity": 0.7, "timeout": 30},
         }
     ),
+    "dictation": Profile.model_validate(
+        {
+            "description": "Dictation - long sentences, pauses to think don't cut them",
+            "transcription": {"auto_start": True, "words": True},
+            "vad": {"min_silence_duration": 1.5, "max_utterance": 60},
+        }
+    ),
+    "captions": Profile.model_validate(
+        {
+            "description": "Captions - short pieces, partials four times a second",
+            "transcription": {"auto_start": True, "partial_interval": 0.25},
+            "vad": {"min_silence_duration": 0.4, "max_utterance": 10},
+        }
+    ),
+    "noisy-room": Profile.model_validate(
+        {
+            "description": "Noisy room - only what is clearly speech",
+            "transcription": {"auto_start": True},
+            "vad": {"detector_type": "combined", "sensitivity": 0.4, "min_speech_duration": 0.4},
+        }
+    ),
 }
 """The profiles that are always there and can't be changed."""
 

@@ -51,6 +51,15 @@ def cached(model: str) -> Path | None:
     return folder if revision and not lacks(folder) else None
 
 
+def in_cache() -> list[str]:
+    """Return the hub's names of all whole Whisper models for MLX in the cache."""
+    names = (
+        folder.name.removeprefix("models--").replace("--", "/", 1)
+        for folder in sorted(_cache().glob("models--*--*whisper*"))
+    )
+    return [name for name in names if cached(name)]
+
+
 def lacks(folder: Path) -> str:
     """Return which file a model's folder lacks, or an empty text."""
     if not (folder / "config.json").is_file():

@@ -1,12 +1,30 @@
 """``/health`` and ``/api/v1/system``: the server's state, and its own listening."""
 
+import asyncio
+
 from quart import Blueprint, Response
 
 from backend import profiles
+from backend.engines.catalog import catalog
 from backend.parts import parts
+from backend.problems import missing
 from backend.routes.bodies import answer, body, success
 from common import VERSION
-from common.api import AudioStatus, Health, Started, StartRequest, Status, Stopped
+from backend.sources import SourceError
+from backend.sources.microphone import devices
+from common.api import (
+    AudioStatus,
+    Device,
+    Devices,
+    Health,
+    ProfileDeleted,
+    ProfileSaved,
+    Started,
+    StartRequest,
+    Status,
+    Stopped,
+)
+from common.profile import Profile
 
 health = Blueprint("health", __name__)
 system = Blueprint("system", __name__, url_prefix="/api/v1/system")
@@ -70,3 +88,50 @@ async def list_profiles() -> Response:
 @system.get("/profiles/<name>")
 async def show_profile(name: str) -> Response:
     return answer(profiles.describe(name, parts().settings.profiles_dir))
+
+
+@system.route("/profiles/<name>", methods=["POST", "PUT"])
+async def save_profile(name: str) -> Response:
+    profile = await body(Profile)
+    await asyncio.to_thread(profiles.save, name, profile, parts().settings.profiles_dir)
+    return success(f"profile {name} saved", ProfileSaved(saved=True, name=name))
+
+
+@system.delete("/profiles/<name>")
+async def delete_profile(name: str) -> Response:
+    await asyncio.to_thread(profiles.delete, name, parts().settings.profiles_dir)
+    return success(f"profile {name} deleted", ProfileDeleted(deleted=True, name=name))
+
+
+@system.get("/profiles/<name>/export")
+async def export_profile(name: str) -> Response:
+    text = profiles.exported(name, parts().settings.profiles_dir)
+    headers = {"Content-Disposition": f'attachment; filename="{name}.json"'}
+    return Response(text, headers=headers, content_type="application/json")
+
+
+@system.get("/devices")
+async def list_devices() -> Response:
+    try:
+        found = await asyncio.to_thread(devices)
+    except SourceError as error:
+        raise missing(str(error), "No audio system") from error
+    return answer(
+        Devices(
+            devices=[
+                Device(
+                    id=one.id,
+                    name=one.name,
+                    channels=one.channels,
+                    sample_rate=one.sample_rate,
+                    default=one.default,
+                )
+                for one in found
+            ]
+        )
+    )
+
+
+@system.get("/engines")
+async def list_engines() -> Response:
+    return answer(await asyncio.to_thread(catalog))
