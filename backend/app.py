@@ -1,6 +1,5 @@
 """What is wired to what: `create_app` makes the Quart application."""
 
-import asyncio
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from functools import partial
@@ -16,7 +15,7 @@ from backend.routes.bodies import refuse_too_large
 from backend.routes.events import serve_events
 from backend.routes.system import health, system
 from backend.routes.transcription import transcription
-from backend.security import check_origin, check_token
+from backend.security import Pace, check_origin, check_token, cors_headers
 from backend.settings import Settings, load
 from backend.sockets import Socket, Sockets
 
@@ -38,14 +37,15 @@ def create_app(settings: Settings | None = None) -> Quart:
     app.config["RESPONSE_TIMEOUT"] = None
     for blueprint in (health, system, transcription):
         app.register_blueprint(blueprint)
-    _guard(app, settings)
+    pace = Pace(settings.max_requests)
+    _guard(app, settings, pace)
     _explain(app, settings)
     _live(app, settings)
     endpoints = {
         "/api/v1/ws": partial(_with_parts, app, serve_events),
         "/api/v1/audio": partial(_with_parts, app, serve_audio),
     }
-    app.asgi_app = Sockets(app.asgi_app, settings, endpoints)  # type: ignore[assignment,method-assign]
+    app.asgi_app = Sockets(app.asgi_app, settings, pace, endpoints)  # type: ignore[assignment,method-assign]
     return app
 
 
@@ -55,14 +55,26 @@ async def _with_parts(
     await endpoint(socket, app.extensions["stt"])
 
 
-def _guard(app: Quart, settings: Settings) -> None:
+def _guard(app: Quart, settings: Settings, pace: Pace) -> None:
     @app.before_request
-    async def check() -> None:
+    async def check() -> Response | None:
+        if request.path == "/health":
+            return None
+        pace.check(request.remote_addr or "")
+        origin = request.headers.get("Origin")
+        check_origin(settings, origin, request.headers.get("Host"))
+        if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+            return Response(status=204)
         if request.path in OPEN:
-            return
-        check_origin(settings, request.headers.get("Origin"), request.headers.get("Host"))
+            return None
         check_token(settings, request.headers.get("Authorization"))
         await refuse_too_large()
+        return None
+
+    @app.after_request
+    async def allow(response: Response) -> Response:
+        response.headers.update(cors_headers(settings, request.headers.get("Origin")))
+        return response
 
 
 def _explain(app: Quart, settings: Settings) -> None:
@@ -90,5 +102,4 @@ def _live(app: Quart, settings: Settings) -> None:
     async def live() -> AsyncGenerator[None, None]:
         parts = app.extensions["stt"] = Parts.of(settings)
         yield
-        await parts.desks.close()
-        await asyncio.to_thread(parts.ears.close)
+        await parts.close()

@@ -48,6 +48,12 @@ class Desks:
         self._latest: Taken | None = None
         self._taking = asyncio.Lock()
 
+    @property
+    def all(self) -> list[Taken]:
+        """The desks that are loaded, loading, or failed last."""
+        latest = [self._latest] if self._latest else []
+        return list(dict.fromkeys([*self._desks.values(), *latest]))
+
     async def status(self, part: TranscriptionPart) -> EngineStatus:
         """Return the engine used last, or the one that these settings would take."""
         if self._latest:

@@ -1,6 +1,10 @@
 """What the server is made of, for the routes to use."""
 
+import asyncio
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from quart import current_app
@@ -8,6 +12,7 @@ from quart import current_app
 from backend.bus import Bus
 from backend.desks import Desks
 from backend.hearing.ears import Ears
+from backend.meters import Meters
 from backend.sessions import Sessions
 from backend.settings import Settings
 
@@ -21,14 +26,36 @@ class Parts:
     ears: Ears
     desks: Desks
     sessions: Sessions
+    meters: Meters
+    recordings: ThreadPoolExecutor
+    """Where whole recordings are cut up: they may not take the event loop's own threads."""
+    uploads: int = 0
+    """Recordings that are being transcribed."""
     began: float = field(default_factory=time.monotonic)
 
     @classmethod
     def of(cls, settings: Settings) -> "Parts":
         """Make them, on the event loop they shall live on."""
-        bus, ears = Bus(), Ears()
+        bus, ears, meters = Bus(), Ears(), Meters()
         desks = Desks(bus)
-        return cls(settings, bus, ears, desks, Sessions(settings, bus, ears, desks))
+        sessions = Sessions(settings, bus, ears, desks, meters)
+        recordings = ThreadPoolExecutor(settings.max_uploads, "recording")
+        return cls(settings, bus, ears, desks, sessions, meters, recordings)
+
+    async def close(self) -> None:
+        """End every thread."""
+        self.recordings.shutdown(wait=False, cancel_futures=True)
+        await self.desks.close()
+        await asyncio.to_thread(self.ears.close)
+
+    @contextmanager
+    def uploading(self) -> Iterator[None]:
+        """Count a recording for the length of a ``with`` block."""
+        self.uploads += 1
+        try:
+            yield
+        finally:
+            self.uploads -= 1
 
     @property
     def uptime(self) -> float:

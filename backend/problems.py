@@ -5,17 +5,18 @@ family, by status:
 
 400 the request (malformed, unknown fields, bad values)    `bad_request`
 401 no token, or the wrong one                             `unauthorized`
-403 a web page of a foreign origin                         `foreign_origin`
+403 a web page of a foreign origin, or a foreign name      `foreign_origin`, `foreign_host`
 404 no such path, profile or session                       `not_found`
 405 the path has no such method                            (the framework's)
 409 the state forbids it                                   `conflict`
 413 more than the limits allow                             `too_large`
 415 audio that can't be decoded                            `unreadable_audio`
-429 too many sessions or connections                       `too_many`
+429 too many sessions, connections or requests             `too_many`, `too_often`
 500 our fault                                              (anything not foreseen)
 503 something this needs is missing, or we are leaving     `missing`, `leaving`
 """
 
+import math
 from datetime import UTC, datetime
 from http import HTTPStatus
 
@@ -73,6 +74,15 @@ def foreign_origin(origin: str) -> Problem:
     )
 
 
+def foreign_host(host: str) -> Problem:
+    return Problem(
+        403,
+        "Host not allowed",
+        f"this server has no token and isn't known as {host[:80]}, so a web page could be behind "
+        "that name; call it by its address, or list http://NAME in STT_SERVER_CORS_ORIGINS",
+    )
+
+
 def not_found(details: str, error: str = "Not found") -> Problem:
     return Problem(404, error, details)
 
@@ -91,6 +101,15 @@ def unreadable_audio(details: str) -> Problem:
 
 def too_many(details: str) -> Problem:
     return Problem(429, "Too many", details, {"Retry-After": "5"})
+
+
+def too_often(rate: float, pause: float) -> Problem:
+    return Problem(
+        429,
+        "Too many requests",
+        f"over {rate:g} requests a second from this address, the limit of STT_SERVER_MAX_REQUESTS",
+        {"Retry-After": str(math.ceil(pause))},
+    )
 
 
 def missing(details: str, error: str = "Not available") -> Problem:

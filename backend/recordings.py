@@ -4,7 +4,7 @@ import asyncio
 import math
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from typing import IO
 
@@ -37,11 +37,15 @@ class Recording:
     longest: float
     """Seconds that may be read."""
     seconds: float = 0.0
+    unwanted: bool = False
+    """Whoever asked has gone: read no more."""
 
     def heard(self, segmenter: Segmenter) -> Iterator[Heard]:
         """Yield what the segmenter hears in it. Blocks. Raises `Problem`."""
         framer: Framer | None = None
         for rate, block in self._pieces():
+            if self.unwanted:
+                return
             framer = framer or Framer(rate, block.shape[1])
             self.seconds += len(block) / rate
             if self.seconds > self.longest:
@@ -83,11 +87,19 @@ class Recording:
             yield RATE, np.frombuffer(data, dtype="<i2").reshape(-1, 1)
 
 
-async def transcribe(recording: Recording, vad: VadPart, wishes: Wishes, desk: Desk) -> Transcript:
+async def transcribe(
+    recording: Recording, vad: VadPart, wishes: Wishes, desk: Desk, threads: Executor
+) -> Transcript:
     """Return what is said in a recording. Raises `Problem`."""
     started = time.monotonic()
+    reading = threads.submit(_read, recording, vad, wishes, desk)
     try:
-        read = await asyncio.to_thread(_read, recording, vad, wishes, desk)
+        read = await asyncio.wrap_future(reading)
+    except asyncio.CancelledError:
+        recording.unwanted = True
+        # The thread still reads the file, which the caller is about to close.
+        await asyncio.gather(asyncio.wrap_future(reading), return_exceptions=True)
+        raise
     except (EngineError, Cancelled) as error:
         raise missing(str(error), "Engine failed") from error
     segments = [_segment(utterance, reading) for utterance, reading in read if reading.text]
@@ -112,9 +124,25 @@ def _read(
         if isinstance(heard, Utterance):
             if begun and not desk.has_room():
                 begun[-1][1].exception()
-            name = f"recording-{id(recording):x}-{heard.utterance}"
-            begun.append((heard, desk.final(name, heard.audio, wishes)))
-    return [(utterance, reading.result()) for utterance, reading in begun]
+            begun.append((heard, desk.final(_name(recording, heard), heard.audio, wishes)))
+    return [
+        (utterance, _result(recording, utterance, reading, desk)) for utterance, reading in begun
+    ]
+
+
+def _result(
+    recording: Recording, utterance: Utterance, reading: Future[Reading], desk: Desk
+) -> Reading:
+    while True:
+        try:
+            return reading.result(timeout=0.2)
+        except TimeoutError:
+            if recording.unwanted:
+                desk.cancel(_name(recording, utterance))
+
+
+def _name(recording: Recording, utterance: Utterance) -> str:
+    return f"recording-{id(recording):x}-{utterance.utterance}"
 
 
 def _segment(utterance: Utterance, reading: Reading) -> Segment:

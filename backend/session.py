@@ -6,6 +6,7 @@ and everything else happens there, in the order in which it was heard.
 
 import asyncio
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import Coroutine
@@ -28,9 +29,10 @@ from backend.hearing.segmenter import (
     Utterance,
 )
 from backend.hearing.vad import make
+from backend.meters import Meters
 from backend.sources import Source
 from backend.sources.stream import StreamSource
-from common.api import AudioStatus, SessionInfo
+from common.api import AudioStatus, SessionFigures, SessionInfo
 from common.events import (
     Error,
     Event,
@@ -67,6 +69,13 @@ def wishes(part: TranscriptionPart) -> Wishes:
     )
 
 
+def _percentile(ordered: list[float], share: float) -> float | None:
+    """Return the nearest-rank percentile of sorted values; None of none."""
+    if not ordered:
+        return None
+    return round(ordered[max(0, math.ceil(share * len(ordered)) - 1)], 3)
+
+
 class Clock:
     """When each second of a session's sound was heard, for telling how late its words are."""
 
@@ -97,6 +106,7 @@ class Session:
         source: Source,
         taken: Taken,
         bus: Bus,
+        meters: Meters,
     ) -> None:
         self.session_id = session_id
         self.name = name
@@ -109,6 +119,10 @@ class Session:
         self.done = asyncio.Event()
         """Set after ``session_stopped`` was told."""
         self._bus = bus
+        self._meters = meters
+        self._latencies: deque[float] = deque(maxlen=256)
+        self._worked = 0.0
+        self._worked_on = 0.0
         self._wishes = wishes(profile.transcription)
         self._reason: Reason = "ended"
         self._loop = asyncio.get_running_loop()
@@ -158,6 +172,36 @@ class Session:
         for task in self._reading:
             task.cancel()
 
+    def switch(self, profile: Profile, taken: Taken) -> Taken:
+        """Have what is said from now on read otherwise; return what read it before."""
+        before, self.taken = self.taken, taken
+        self.profile, self._wishes = profile, wishes(profile.transcription)
+        return before
+
+    async def wait_until_read(self) -> None:
+        """Return after all that waits for the engine now has been read."""
+        await asyncio.gather(*self._reading, return_exceptions=True)
+
+    @property
+    def lost_seconds(self) -> float:
+        """Sound dropped because it came faster than it could be taken in."""
+        return round(self._inlet.lost / self.source.rate, 3)
+
+    def figures(self) -> SessionFigures:
+        latencies = sorted(self._latencies)
+        return SessionFigures(
+            session_id=self.session_id,
+            source=self.source.name,
+            profile=self.name,
+            audio_seconds=round(self._segmenter.seconds, 3),
+            finals=len(self.texts),
+            waiting_seconds=round(self._waiting, 3),
+            lost_seconds=self.lost_seconds,
+            real_time_factor=round(self._worked / self._worked_on, 4) if self._worked_on else None,
+            latency_p50=_percentile(latencies, 0.5),
+            latency_p95=_percentile(latencies, 0.95),
+        )
+
     def info(self) -> SessionInfo:
         return SessionInfo(
             session_id=self.session_id,
@@ -166,7 +210,7 @@ class Session:
             started=self.started,
             audio_seconds=round(self._segmenter.seconds, 3),
             finals=len(self.texts),
-            lost_seconds=round(self._inlet.lost / self.source.rate, 3),
+            lost_seconds=self.lost_seconds,
         )
 
     def audio_status(self) -> AudioStatus:
@@ -264,6 +308,7 @@ class Session:
                     self._utterance_id(utterance.utterance), utterance.audio, self._wishes
                 )
             )
+            self._count(reading, seconds)
             if reading.text:
                 self.texts.append(reading.text)
                 self._tell_words(utterance, reading, reading.text, len(reading.text), is_final=True)
@@ -277,6 +322,12 @@ class Session:
             self._waiting -= seconds
             self._inlet.hold(self._waiting > AHEAD)
 
+    def _count(self, reading: Reading, seconds: float) -> None:
+        if reading.seconds is not None and seconds:
+            self._worked += reading.seconds
+            self._worked_on += seconds
+            self._meters.worked(reading.seconds / seconds)
+
     def _tell_words(
         self,
         heard: Growing | Utterance,
@@ -287,6 +338,9 @@ class Session:
         is_final: bool,
     ) -> None:
         since = self._clock.since(heard.end)
+        self._meters.transcribed(since, is_final=is_final)
+        if is_final and since is not None:
+            self._latencies.append(since)
         words = [
             Word(
                 text=word.text,

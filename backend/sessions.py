@@ -13,9 +13,10 @@ from typing import Any
 
 from backend import profiles
 from backend.bus import Bus
-from backend.desks import Desks
+from backend.desks import Desks, Taken
 from backend.hearing.ears import Ears
 from backend.hearing.vad import DetectorError
+from backend.meters import Meters
 from backend.problems import bad_request, conflict, leaving, missing, not_found, too_many
 from backend.session import Reason, Session
 from backend.settings import Settings
@@ -23,7 +24,7 @@ from backend.sources import Source, SourceError
 from backend.sources.file import FileSource
 from backend.sources.microphone import Microphone
 from backend.sources.stream import StreamSource
-from common.api import AudioHello, SessionRequest
+from common.api import AudioHello, Configured, ConfigureRequest, SessionRequest
 from common.events import EngineStatus, SystemStatus
 from common.profile import BadProfile, Profile, merged
 
@@ -36,11 +37,16 @@ IDLE = 300.0
 class Sessions:
     """Lives on the event loop."""
 
-    def __init__(self, settings: Settings, bus: Bus, ears: Ears, desks: Desks) -> None:
+    def __init__(
+        self, settings: Settings, bus: Bus, ears: Ears, desks: Desks, meters: Meters
+    ) -> None:
         self._settings = settings
         self._bus = bus
         self._ears = ears
         self._desks = desks
+        self._meters = meters
+        self._configured: dict[str, Any] = {}
+        self._lost = 0.0
         self._open: dict[str, Session] = {}
         self._opening: set[str] = set()
         self._main: Session | None = None
@@ -61,6 +67,11 @@ class Sessions:
         """The sessions that listen, in the order in which they were opened."""
         return [session for session in self._open.values() if not session.done.is_set()]
 
+    @property
+    def lost_seconds(self) -> float:
+        """Sound dropped in all sessions since the start."""
+        return self._lost + sum(session.lost_seconds for session in self._open.values())
+
     def active_features(self) -> list[str]:
         """What the server's own listening does: ``vad``, ``transcription``."""
         if self._main is None:
@@ -71,14 +82,14 @@ class Sessions:
     def resolve(self, name: str | None, changes: Mapping[str, Any]) -> tuple[str, Profile]:
         """Return a profile's name and its settings with the changes laid over them.
 
+        In between lies what `configure` was told.
+
         Raises `Problem` 404 or 400.
         """
         name = name or self._settings.default_profile
         profile = profiles.find(name, self._settings.profiles_dir)
-        try:
-            return name, merged(profile, changes)
-        except BadProfile as error:
-            raise bad_request(str(error), "Invalid configuration") from error
+        profile = _changed(profile, {"transcription": self._configured})
+        return name, _changed(profile, changes)
 
     async def engine_status(self) -> EngineStatus:
         """Return the engine in use, or the one that the default profile would take."""
@@ -109,6 +120,37 @@ class Sessions:
                 self._main = session
             await self._tell_status()
             return session
+
+    async def configure(self, wish: ConfigureRequest) -> Configured:
+        """Change how everything is transcribed from now on, the server's own listening included.
+
+        Raises `Problem` 400 or 503, and then nothing has changed.
+        """
+        async with self._changing:
+            given = wish.model_dump(exclude_unset=True)
+            if "engine" in given:
+                # The model of another engine would be a mistake.
+                given.setdefault("model", None)
+            before, self._configured = self._configured, {**self._configured, **given}
+            try:
+                _, profile = self.resolve(None, {})
+                if self._main:
+                    profile = _changed(self._main.profile, {"transcription": given})
+                taken = await self._desks.take(profile.transcription)
+            except BaseException:
+                self._configured = before
+                raise
+            if self._main and not self._main.done.is_set():
+                old = self._main.switch(profile, taken)
+                self._watch(self._give_back_once_read(self._main, old))
+            else:
+                self._desks.give_back(taken)
+            await self._tell_status()
+            return Configured(transcription=profile.transcription, engine=taken.status())
+
+    async def _give_back_once_read(self, session: Session, taken: Taken) -> None:
+        await session.wait_until_read()
+        self._desks.give_back(taken)
 
     async def stop(self) -> int:
         """Stop everything; return how many sessions that were. Raises `Problem` 409 for none."""
@@ -187,7 +229,7 @@ class Sessions:
             taken = await self._desks.take(profile.transcription)
             if replacing:
                 await self.finish(replacing)
-            session = Session(session_id, name, profile, source, taken, self._bus)
+            session = Session(session_id, name, profile, source, taken, self._bus, self._meters)
             try:
                 await session.start(self._ears)
             except (SourceError, DetectorError) as error:
@@ -223,6 +265,7 @@ class Sessions:
         if self._open.pop(session.session_id, None) is None:
             return
         self._desks.give_back(session.taken)
+        self._lost += session.lost_seconds
         if handle := self._idle.pop(session.session_id, None):
             handle.cancel()
         if self._main is session:
@@ -243,6 +286,13 @@ class Sessions:
         task = asyncio.get_running_loop().create_task(coroutine)
         self._watching.add(task)
         task.add_done_callback(self._watching.discard)
+
+
+def _changed(profile: Profile, changes: Mapping[str, Any]) -> Profile:
+    try:
+        return merged(profile, changes)
+    except BadProfile as error:
+        raise bad_request(str(error), "Invalid configuration") from error
 
 
 def stream_source(hello: AudioHello, name: str = "stream") -> StreamSource:

@@ -62,6 +62,12 @@ class Settings(BaseModel):
     """Largest request body, in MiB."""
     max_audio_seconds: float = Field(3600, gt=0)
     """Longest recording for transcribe, in seconds."""
+    max_base64_mb: int = Field(16, ge=1, le=4096)
+    """Largest audio_data in a JSON body, in MiB of base64."""
+    max_uploads: int = Field(8, ge=1, le=1000)
+    """Recordings that are transcribed at a time."""
+    max_requests: float = Field(50, ge=0, le=1_000_000)
+    """Requests a second from one address, on average over 4 s; 0 is no limit."""
     max_sessions: int = Field(16, ge=1, le=10_000)
     """Sessions open at a time."""
     max_connections: int = Field(1000, ge=1, le=100_000)

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from backend.problems import Problem, ours
-from backend.security import SUBPROTOCOL, check_origin, check_token
+from backend.security import SUBPROTOCOL, Pace, check_origin, check_token
 from backend.settings import Settings
 from common.events import Error, Event, encode
 
@@ -114,10 +114,15 @@ class Sockets:
     """ASGI middleware that serves WebSocket paths and passes everything else on."""
 
     def __init__(
-        self, inner: Application, settings: Settings, endpoints: Mapping[str, Endpoint]
+        self,
+        inner: Application,
+        settings: Settings,
+        pace: Pace,
+        endpoints: Mapping[str, Endpoint],
     ) -> None:
         self._inner = inner
         self._settings = settings
+        self._pace = pace
         self._endpoints = endpoints
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -128,6 +133,7 @@ class Sockets:
         await receive()  # websocket.connect
         socket = Socket(scope, receive, send)
         try:
+            self._pace.check((scope.get("client") or ("",))[0])
             check_origin(self._settings, socket.header("origin"), socket.header("host"))
             check_token(self._settings, socket.header("authorization"), socket.offered)
             await endpoint(socket)

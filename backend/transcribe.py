@@ -1,6 +1,5 @@
 """``stt-server transcribe``: a file's words on standard output, without a server."""
 
-import asyncio
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,13 +23,14 @@ async def transcribe_file(settings: Settings, path: Path, wanted: Mapping[str, A
             print(f"engine: {taken.desk.engine.name} ({taken.reason})", file=sys.stderr)
             recording = Recording(file, None, settings.max_audio_seconds)
             wish = wishes(profile.transcription)
-            transcript = await transcribe(recording, profile.vad, wish, taken.desk)
+            transcript = await transcribe(
+                recording, profile.vad, wish, taken.desk, parts.recordings
+            )
     except (Problem, OSError) as error:
         print(f"stt-server: {error}", file=sys.stderr)
         return 1
     finally:
-        await parts.desks.close()
-        await asyncio.to_thread(parts.ears.close)
+        await parts.close()
     for segment in transcript.segments:
         print(f"[{segment.start:8.2f} - {segment.end:8.2f}] {segment.text}")
     return 0

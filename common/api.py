@@ -251,7 +251,8 @@ class ConfigureRequest(Request):
 
 class Configured(Shape):
     """The settings that every session starts with from now on; one that runs changes at its
-    next utterance."""
+    next utterance.
+    """
 
     transcription: TranscriptionPart
     engine: EngineStatus

@@ -63,6 +63,8 @@ class Reading:
     confidence: float | None = None
     """0 to 1, measured from the model's own probabilities; None when it has none."""
     words: tuple[SpokenWord, ...] = ()
+    seconds: float | None = None
+    """How long the engine took; set by its desk."""
 
 
 Progress = Callable[[str, float, float | None], None]

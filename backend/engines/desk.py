@@ -8,10 +8,11 @@ number of utterances being spoken, finals by seconds of sound (`Desk.has_room`, 
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from backend.engines import (
@@ -283,8 +284,9 @@ class Desk:
     def _read(self, request: _Request) -> None:
         fault: BaseException | None = None
         reading = Reading("")
+        began = time.monotonic()
         try:
-            reading = self._ask(request)
+            reading = replace(self._ask(request), seconds=time.monotonic() - began)
         except BaseException as error:
             fault = self._as_told(error, "failed on an utterance")
         with self._changed:

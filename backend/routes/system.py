@@ -6,12 +6,13 @@ from quart import Blueprint, Response
 
 from backend import profiles
 from backend.engines.catalog import catalog
+from backend.meters import CONTENT_TYPE, exposition
 from backend.parts import parts
 from backend.problems import missing
 from backend.routes.bodies import answer, body, success
-from common import VERSION
 from backend.sources import SourceError
 from backend.sources.microphone import devices
+from common import VERSION
 from common.api import (
     AudioStatus,
     Device,
@@ -34,6 +35,11 @@ system = Blueprint("system", __name__, url_prefix="/api/v1/system")
 async def tell_health() -> Response:
     here = parts()
     return answer(Health(version=VERSION, connections=here.bus.connections, uptime=here.uptime))
+
+
+@health.get("/metrics")
+async def tell_metrics() -> Response:
+    return Response(exposition(parts()), content_type=CONTENT_TYPE)
 
 
 @system.get("/status")

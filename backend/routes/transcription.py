@@ -9,18 +9,20 @@ from pydantic import ValidationError
 from quart import Blueprint, Response, request
 
 from backend.parts import Parts, parts
-from backend.problems import bad_request, conflict, malformed, unreadable_audio
+from backend.problems import bad_request, conflict, malformed, too_large, too_many, unreadable_audio
 from backend.recordings import PCM, Recording, transcribe
 from backend.routes.bodies import answer, body, pieces, success
 from backend.session import Session, wishes
 from backend.sources.stream import StreamSource
 from common.api import (
+    ConfigureRequest,
     SessionClosed,
     SessionOpened,
     SessionRequest,
     Sessions,
     TranscribeRequest,
     Transcript,
+    TranscriptionStatus,
 )
 
 transcription = Blueprint("transcription", __name__, url_prefix="/api/v1/transcription")
@@ -29,6 +31,26 @@ SPOOL = 1 << 20
 """Bytes of an upload kept in memory; what is more goes to a temporary file."""
 HEADERLESS = {"audio/l16", "audio/pcm", "audio/x-pcm", "audio/raw"}
 """Content types of headerless 16 kHz mono 16-bit PCM."""
+
+
+@transcription.post("/configure")
+async def configure() -> Response:
+    configured = await parts().sessions.configure(await body(ConfigureRequest))
+    return success("configured", configured)
+
+
+@transcription.get("/status")
+async def tell_status() -> Response:
+    here = parts()
+    desks = here.desks.all
+    return answer(
+        TranscriptionStatus(
+            engine=await here.sessions.engine_status(),
+            queue_depth=sum(taken.desk.queue_depth for taken in desks),
+            room_seconds=min((round(taken.desk.room, 3) for taken in desks), default=None),
+            sessions=[session.figures() for session in here.sessions.all],
+        )
+    )
 
 
 @transcription.get("/sessions")
@@ -56,7 +78,13 @@ async def transcribe_audio() -> Response:
         wish = await _receive(spool)
         if wish.session_id is not None:
             return answer(await _take_chunk(here, wish, spool))
-        return answer(await _transcribe(here, wish, spool))
+        if here.uploads >= here.settings.max_uploads:
+            raise too_many(
+                f"{here.uploads} recordings are being transcribed, the limit of "
+                "STT_SERVER_MAX_UPLOADS; try again when one is done"
+            )
+        with here.uploading():
+            return answer(await _transcribe(here, wish, spool))
 
 
 async def _receive(spool: IO[bytes]) -> TranscribeRequest:
@@ -64,6 +92,12 @@ async def _receive(spool: IO[bytes]) -> TranscribeRequest:
     kind = (request.mimetype or "").lower()
     if kind == "application/json":
         wish = await body(TranscribeRequest)
+        limit = parts().settings.max_base64_mb
+        if len(wish.audio_data) > limit << 20:
+            raise too_large(
+                f"audio_data is over {limit} MiB of base64, the limit of STT_SERVER_MAX_BASE64_MB; "
+                "send the file itself as the body: that takes a quarter less"
+            )
         spool.write(_decoded(wish.audio_data))
     elif kind == "multipart/form-data":
         wish = await _receive_form(spool)
@@ -110,7 +144,8 @@ async def _transcribe(here: Parts, wish: TranscribeRequest, spool: IO[bytes]) ->
     recording = Recording(spool, _format(wish.format), here.settings.max_audio_seconds)
     taken = await here.desks.take(profile.transcription)
     try:
-        return await transcribe(recording, profile.vad, wishes(profile.transcription), taken.desk)
+        wish_of = wishes(profile.transcription)
+        return await transcribe(recording, profile.vad, wish_of, taken.desk, here.recordings)
     finally:
         here.desks.give_back(taken)
 

@@ -1,0 +1,101 @@
+"""How well it goes: what `/metrics` tells in Prometheus' text format.
+
+Histograms are filled as things happen; everything else is read from the parts when asked for.
+"""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+if TYPE_CHECKING:
+    from backend.parts import Parts
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+SECONDS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30)
+FACTORS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 5)
+STATES = ("unloaded", "loading", "ready", "failed")
+
+
+class Meters:
+    """The histograms, and the registry they are in."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._final = self._histogram(
+            "stt_final_latency_seconds", "From the end of speech to its final", SECONDS
+        )
+        self._partial = self._histogram(
+            "stt_partial_latency_seconds", "From the newest sound to a partial of it", SECONDS
+        )
+        self._factor = self._histogram(
+            "stt_real_time_factor", "Seconds of the engine for a second of speech", FACTORS
+        )
+
+    def transcribed(self, latency: float | None, *, is_final: bool) -> None:
+        """Count a transcription told, with its seconds of latency if they are known."""
+        if latency is not None:
+            (self._final if is_final else self._partial).observe(latency)
+
+    def worked(self, factor: float) -> None:
+        """Count a final's real-time factor."""
+        self._factor.observe(factor)
+
+    def _histogram(self, name: str, what: str, buckets: tuple[float, ...]) -> Histogram:
+        return Histogram(name, what, buckets=buckets, registry=self.registry)
+
+
+class _Reader(Collector):
+    """Reads what is now."""
+
+    def __init__(self, parts: "Parts") -> None:
+        self._parts = parts
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        here, bus, sessions = self._parts, self._parts.bus, self._parts.sessions
+        yield GaugeMetricFamily("stt_uptime_seconds", "Since the start", here.uptime)
+        yield GaugeMetricFamily("stt_connections", "Event stream clients", bus.connections)
+        yield GaugeMetricFamily("stt_sessions", "Sessions that listen", len(sessions.all))
+        yield GaugeMetricFamily("stt_listening", "The server's own", int(sessions.main is not None))
+        yield CounterMetricFamily("stt_events", "Durable events told", bus.seq - bus.first)
+        dropped = CounterMetricFamily(
+            "stt_dropped", "What was not told because newer took its place", labels=["kind"]
+        )
+        dropped.add_metric(["level"], bus.dropped.levels)
+        dropped.add_metric(["partial"], bus.dropped.partials)
+        yield dropped
+        yield CounterMetricFamily(
+            "stt_slow_clients", "Clients closed because they did not read", bus.dropped.slow_clients
+        )
+        yield CounterMetricFamily("stt_lost_seconds", "Sound dropped", sessions.lost_seconds)
+        yield from self._engines()
+
+    def _engines(self) -> Iterable[Metric]:
+        labels = ["engine", "model"]
+        depth = GaugeMetricFamily("stt_queue_depth", "Requests that wait", labels=labels)
+        finals = CounterMetricFamily("stt_finals", "Finals read", labels=labels)
+        replaced = CounterMetricFamily(
+            "stt_partials_replaced", "Partials that newer ones made moot", labels=labels
+        )
+        state = GaugeMetricFamily("stt_model_state", "1 is the state", labels=[*labels, "state"])
+        for taken in self._parts.desks.all:
+            desk = taken.desk
+            names = [desk.engine.name, desk.engine.model]
+            depth.add_metric(names, desk.queue_depth)
+            finals.add_metric(names, desk.finals_done)
+            replaced.add_metric(names, desk.partials_replaced)
+            for one in STATES:
+                state.add_metric([*names, one], int(one == desk.state))
+        yield from (depth, finals, replaced, state)
+
+
+def exposition(parts: "Parts") -> bytes:
+    """Return everything in Prometheus' text format."""
+    now = CollectorRegistry()
+    now.register(_Reader(parts))
+    return generate_latest(parts.meters.registry) + generate_latest(now)
