@@ -21,6 +21,10 @@ from backend.settings import Settings
 
 log = logging.getLogger(__name__)
 
+UNSENT = 128 << 10
+"""Bytes the kernel keeps for one slow reader: by default it hides a dead one for minutes."""
+UNHEARD = 30_000
+"""Milliseconds after which a peer that takes nothing any more is cut off (Linux)."""
 LARGEST_FRAME = 16 << 20
 """Bytes of one WebSocket message; a larger one is refused with 1009."""
 
@@ -34,7 +38,11 @@ def listen(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # These three are inherited by every connection.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UNSENT)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNHEARD)
     try:
         listener.bind((settings.host, settings.port))
         listener.listen(1024)

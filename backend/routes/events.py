@@ -59,8 +59,8 @@ async def _converse(socket: Socket, subscription: Subscription, bus: Bus) -> Non
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
     if subscription.too_slow:
-        async with asyncio.timeout(2):
-            await socket.close(TRY_LATER, f"too slow; resume with since={bus.seq}")
+        # It learns of this when it reads again; one that never does is cut off by the kernel.
+        await socket.close(TRY_LATER, "too slow: resume with since=, the seq of your last event")
     else:
         await socket.close(RESTART, "the server is stopping")
 
