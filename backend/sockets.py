@@ -5,6 +5,7 @@ that doesn't read makes the sender wait. That, and fewer layers a frame, is why 
 are served here, in front of Quart's ``asgi_app``.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -34,6 +35,10 @@ NORMAL, INVALID_DATA, POLICY, TOO_BIG, OUR_FAULT, RESTART, TRY_LATER = (
 """Close codes of RFC 6455 and the IANA registry that are used here."""
 
 
+FAREWELL = 30
+"""Seconds that a peer has for its half of the close."""
+
+
 class Gone(Exception):
     """The peer has left."""
 
@@ -53,6 +58,7 @@ class Socket:
         self._send = send
         self.accepted = False
         self.closed = False
+        self._gone = False
 
     def header(self, name: str) -> str | None:
         return self._headers.get(name)
@@ -80,7 +86,7 @@ class Socket:
         """Return the next frame. Raises `Gone` when there won't be one."""
         message = await self._receive()
         if message["type"] == "websocket.disconnect":
-            self.closed = True
+            self.closed = self._gone = True
             raise Gone
         content: str | bytes | None = message.get("text")
         return content if content is not None else message["bytes"]
@@ -105,6 +111,21 @@ class Socket:
             self.closed = True
             # A close frame holds at most 123 bytes of reason.
             await self._send({"type": "websocket.close", "code": code, "reason": reason[:60]})
+
+    async def see_off(self) -> None:
+        """Read on after the close until the peer is gone.
+
+        What it still sends has to go somewhere: in Hypercorn's queue, which nobody would empty any
+        more, it would keep the connection for ever.
+        """
+        if not self.accepted:
+            return
+        try:
+            async with asyncio.timeout(FAREWELL):
+                while not self._gone:
+                    await self.next()
+        except (Gone, TimeoutError):
+            pass
 
 
 Endpoint = Callable[[Socket], Awaitable[None]]
@@ -145,3 +166,4 @@ class Sockets:
             # Uncaught, it would end the connection as if all were well (1000).
             log.exception("a WebSocket handler failed")
             await socket.fail(ours(error, self._settings.debug))
+        await socket.see_off()
