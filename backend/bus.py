@@ -11,7 +11,7 @@ import asyncio
 import time
 import uuid
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterator, Hashable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -23,6 +23,10 @@ RECENT = 50
 """Finals told in ``welcome``."""
 BACKLOG = 1024
 """Durable events that may wait for one subscriber."""
+
+
+Key = int | tuple[str, str | int | None]
+"""What an event that waits is known by: one of the same key takes its place."""
 
 
 class TooSlow(Exception):
@@ -62,8 +66,9 @@ class Subscription:
     def __init__(self, wanted: Wanted, dropped: Dropped) -> None:
         self.wanted = wanted
         self._dropped = dropped
-        self._waiting: OrderedDict[Hashable, str] = OrderedDict()
-        self._durable = 0
+        self._waiting: OrderedDict[Key, str] = OrderedDict()
+        self._kept = 0
+        self._replies = 0
         self._wake = asyncio.Event()
         self._closed = False
         self._overrun = asyncio.Event()
@@ -82,10 +87,7 @@ class Subscription:
         elif isinstance(event, Level):
             self._supersede(("level", event.session_id), "levels")
         self._waiting[self._key(event)] = text
-        self._durable += event.seq is not None
-        if self._durable > BACKLOG:
-            self._overrun.set()
-            self._dropped.slow_clients += 1
+        self._count(event.seq is not None)
         self._wake.set()
 
     def resume(self, event: Event, text: str) -> None:
@@ -95,7 +97,9 @@ class Subscription:
 
     def reply(self, event: Event) -> None:
         """Queue an event for this subscriber alone."""
-        self._waiting[object()] = encode(event)
+        self._replies += 1
+        self._waiting[("reply", self._replies)] = encode(event)
+        self._count(1)
         self._wake.set()
 
     def close(self) -> None:
@@ -110,7 +114,7 @@ class Subscription:
                 raise TooSlow
             if self._waiting:
                 key, text = self._waiting.popitem(last=False)
-                self._durable -= isinstance(key, int)
+                self._kept -= isinstance(key, int) or key[0] == "reply"
                 yield text
             elif self._closed:
                 return
@@ -122,17 +126,23 @@ class Subscription:
         """Return once the subscriber is `TooSlow`, also while its sending is stuck."""
         await self._overrun.wait()
 
+    def _count(self, kept: int) -> None:
+        """Count what may not be dropped."""
+        self._kept += kept
+        if self._kept > BACKLOG and not self._overrun.is_set():
+            self._overrun.set()
+            self._dropped.slow_clients += 1
+
     @staticmethod
-    def _key(event: Event) -> Hashable:
+    def _key(event: Event) -> Key:
         if event.seq is not None:
             return event.seq
         if isinstance(event, Transcription):
             return ("partial", event.utterance_id)
-        if isinstance(event, Level):
-            return ("level", event.session_id)
-        return object()
+        # Of everything else that isn't durable the newest is enough.
+        return (event.event, event.session_id)
 
-    def _supersede(self, key: Hashable, kind: str) -> None:
+    def _supersede(self, key: Key, kind: str) -> None:
         if self._waiting.pop(key, None) is not None:
             setattr(self._dropped, kind, getattr(self._dropped, kind) + 1)
 

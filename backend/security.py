@@ -76,9 +76,12 @@ def check_origin(settings: Settings, origin: str | None, host: str | None) -> No
         raise foreign_host(host)
     if not origin or origin in settings.cors_origins:
         return
-    if host and urlsplit(origin).netloc.lower() == host.lower():
-        return
-    raise foreign_origin(origin)
+    try:
+        own = bool(host) and urlsplit(origin).netloc.lower() == host.lower()
+    except ValueError:
+        own = False
+    if not own:
+        raise foreign_origin(origin)
 
 
 def _is_ours(host: str, settings: Settings) -> bool:

@@ -103,7 +103,14 @@ class Socket:
         if not self.accepted:
             await self.deny(problem)
             return
-        await self.tell(Error(error=problem.error, details=problem.details, recoverable=False))
+        await self.tell(
+            Error(
+                error=problem.error,
+                details=problem.details,
+                recoverable=False,
+                status_code=problem.status,
+            )
+        )
         await self.close(code, problem.error)
 
     async def close(self, code: int = NORMAL, reason: str = "") -> None:

@@ -273,7 +273,7 @@ class Client:
     async def _ask(self, method: str, path: str, **how: Any) -> httpx.Response:
         try:
             response = await self._http.request(method, path, **how)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise Unreachable(f"{self.url}: {error or type(error).__name__}") from error
         if response.is_error:
             raise refusal(response.status_code, response.content)

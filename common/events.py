@@ -196,6 +196,8 @@ class Error(Event):
     error: str
     details: str
     recoverable: bool = True
+    status_code: int | None = None
+    """What REST would have answered, where a request on a socket was refused."""
 
 
 class Welcome(Event):

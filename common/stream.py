@@ -25,11 +25,21 @@ from websockets.exceptions import (
 from common import PROTOCOL
 from common.api import AudioHello
 from common.events import Error as ErrorEvent
-from common.events import Event, SessionStarted, SessionStopped, Welcome, parse
+from common.events import (
+    Event,
+    Level,
+    MalformedEvent,
+    SessionStarted,
+    SessionStopped,
+    Welcome,
+    parse,
+)
 from common.problems import Broken, Refused, Unreachable, refusal
 
 FIRST_PAUSE = 0.25
 """Seconds before the first try to reconnect; each further one doubles."""
+MOST_LEVELS = 64
+"""Levels that wait for somebody who sends and doesn't look: 4 s of them."""
 LONGEST_PAUSE = 15.0
 """Seconds: pauses don't grow beyond."""
 FINAL_REFUSALS = {400, 401, 403, 404, 405}
@@ -66,7 +76,6 @@ class EventStream:
         self._url = url
         self._headers = headers
         self._query = query
-        self._server: str | None = None
         self._hurry = asyncio.Event()
 
     def retry_now(self) -> None:
@@ -121,10 +130,9 @@ class EventStream:
             )
         if self.seq is None:
             self.seq = welcome.seq
-        elif self._server not in (None, welcome.server_id):
-            # Another server's numbers say nothing about this one's, which sends all it holds.
-            self.seq = -1
-        self._server = welcome.server_id
+        elif self.seq > (welcome.seq or 0):
+            # A number of another server, or of another life of this one, which sends all it holds.
+            self.seq = 0
 
     def _is_new(self, event: Event) -> bool:
         if event.seq is None or isinstance(event, Welcome):
@@ -150,7 +158,8 @@ class AudioUpload:
 
     Use it as an async context manager; leaving it stops the session if that wasn't done.
     Sending waits while the server can't take more. Iterate over it, in a task of its own
-    where sound is live, until ``session_stopped`` ends it. Made by `Client.audio`.
+    where sound is live, until ``session_stopped`` ends it; until then events wait, of levels
+    the last few only. Made by `Client.audio`.
     """
 
     def __init__(self, url: str, headers: dict[str, str], hello: AudioHello) -> None:
@@ -158,7 +167,9 @@ class AudioUpload:
         self._url = url
         self._headers = headers
         self._hello = hello
-        self._early: list[Event] = []
+        self._waiting: asyncio.Queue[Event | Exception] = asyncio.Queue()
+        self._levels = 0
+        self._reading: asyncio.Task[None]
         self._socket: ClientConnection
 
     async def __aenter__(self) -> Self:
@@ -169,9 +180,10 @@ class AudioUpload:
                 compression=None,
                 max_size=None,
                 proxy=None,
+                # A server that makes the sender wait doesn't read, so it can't answer pings.
+                ping_timeout=None,
             )
-            await self._socket.send(self._hello.model_dump_json())
-            await self._wait_for_start()
+            await self._begin()
         except InvalidStatus as error:
             body = bytes(error.response.body or b"")
             raise refusal(error.response.status_code, body) from error
@@ -185,6 +197,11 @@ class AudioUpload:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        await self._leave()
+
+    async def _leave(self) -> None:
+        self._reading.cancel()
+        await asyncio.gather(self._reading, return_exceptions=True)
         await self._socket.close()
 
     async def send(self, sound: bytes) -> None:
@@ -201,16 +218,29 @@ class AudioUpload:
 
     async def __aiter__(self) -> AsyncIterator[Event]:
         """Yield the session's events up to and including ``session_stopped``. Raises `Broken`."""
-        while self._early:
-            yield self._early.pop(0)
+        while True:
+            event = await self._waiting.get()
+            if isinstance(event, Exception):
+                self._waiting.put_nowait(event)  # For whoever asks again.
+                raise event
+            self._levels -= isinstance(event, Level)
+            yield event
+            if isinstance(event, SessionStopped):
+                return
+
+    async def _read(self) -> None:
+        """Take events off the socket, which would stop answering if nobody did."""
         try:
             async for text in self._socket:
                 event = parse(text)
-                yield event
-                if isinstance(event, SessionStopped):
-                    return
-        except ConnectionClosed as error:
-            raise Broken(_plain(error)) from error
+                if isinstance(event, Level):
+                    if self._levels >= MOST_LEVELS:
+                        continue
+                    self._levels += 1
+                self._waiting.put_nowait(event)
+            self._waiting.put_nowait(Broken(f"{self._url}: {_told(self._socket)}"))
+        except (ConnectionClosed, MalformedEvent) as error:
+            self._waiting.put_nowait(Broken(_plain(error)))
 
     async def _send(self, message: bytes | str) -> None:
         try:
@@ -218,23 +248,33 @@ class AudioUpload:
         except ConnectionClosed as error:
             raise Broken(_plain(error)) from error
 
-    async def _wait_for_start(self) -> None:
-        fault: ErrorEvent | None = None
+    async def _begin(self) -> None:
+        """Say hello and wait for ``session_started``. Raises `Refused` or `Broken`."""
+        self._reading = asyncio.create_task(self._read())
+        early: list[Event] = []
         try:
-            async for text in self._socket:
-                event = parse(text)
-                self._early.append(event)
-                if isinstance(event, ErrorEvent):
-                    fault = event
-                if isinstance(event, SessionStarted):
-                    self.session_id = event.session_id
-                    return
-        except ConnectionClosed:
-            pass
-        await self._socket.close()
-        if fault:
-            raise Refused(400, fault.error, fault.details)
-        raise Broken(f"{self._url}: {_told(self._socket)}")
+            await self._socket.send(self._hello.model_dump_json())
+            while not early or not isinstance(early[-1], SessionStarted):
+                event = await self._waiting.get()
+                if isinstance(event, Exception):
+                    raise _refused(early) or event
+                early.append(event)
+        except BaseException:
+            await self._leave()
+            raise
+        self.session_id = early[-1].session_id
+        later, self._waiting = self._waiting, asyncio.Queue()
+        for waiting in early:
+            self._waiting.put_nowait(waiting)
+        while not later.empty():
+            self._waiting.put_nowait(later.get_nowait())
+
+
+def _refused(events: list[Event]) -> Refused | None:
+    faults = [event for event in events if isinstance(event, ErrorEvent)]
+    if not faults:
+        return None
+    return Refused(faults[-1].status_code or 400, faults[-1].error, faults[-1].details)
 
 
 def _told(socket: ClientConnection) -> str:

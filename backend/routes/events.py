@@ -37,8 +37,9 @@ async def serve_events(socket: Socket, here: Parts) -> None:
     )
     since = _since(query.get("since"))
     await socket.accept()
-    await socket.tell(_welcome(here, since))
     with here.bus.subscribe(wanted, since) as subscription:
+        # Made in the same breath as the subscription, so that nothing falls in between.
+        await socket.tell(_welcome(here, since))
         await _converse(socket, subscription, here.bus)
 
 

@@ -107,7 +107,7 @@ async def _receive(spool: IO[bytes]) -> TranscribeRequest:
         wish = _wish(dict(request.args))
         if kind in HEADERLESS and wish.format is None:
             wish = wish.model_copy(update={"format": "pcm_s16le"})
-    if not spool.tell():
+    if not spool.tell() and not (wish.session_id and wish.is_final):
         raise bad_request("there is no audio in the request", "No audio")
     spool.seek(0)
     return wish
