@@ -13,6 +13,7 @@ from backend.problems import Problem
 from backend.routes.audio import serve_audio
 from backend.routes.bodies import refuse_too_large
 from backend.routes.events import serve_events
+from backend.routes.pages import pages
 from backend.routes.system import health, system
 from backend.routes.transcription import transcription
 from backend.security import Pace, check_origin, check_token, cors_headers
@@ -35,7 +36,7 @@ def create_app(settings: Settings | None = None) -> Quart:
     app.config["MAX_CONTENT_LENGTH"] = None
     app.config["BODY_TIMEOUT"] = 300
     app.config["RESPONSE_TIMEOUT"] = None
-    for blueprint in (health, system, transcription):
+    for blueprint in (health, pages, system, transcription):
         app.register_blueprint(blueprint)
     pace = Pace(settings.max_requests)
     _guard(app, settings, pace)
@@ -65,7 +66,7 @@ def _guard(app: Quart, settings: Settings, pace: Pace) -> None:
         check_origin(settings, origin, request.headers.get("Host"))
         if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
             return Response(status=204)
-        if request.path in OPEN:
+        if request.path in OPEN or request.blueprint == pages.name:
             return None
         check_token(settings, request.headers.get("Authorization"))
         await refuse_too_large()

@@ -158,6 +158,8 @@ class Bus:
         """Everything numbered above this was published by this bus."""
         self.recent: deque[Transcription] = deque(maxlen=RECENT)
         self.dropped = Dropped()
+        self.closed = asyncio.Event()
+        """Set when the server leaves."""
         self._held: deque[tuple[Event, str]] = deque(maxlen=HELD)
         self._subscriptions: set[Subscription] = set()
         self._empty = asyncio.Event()
@@ -204,6 +206,8 @@ class Bus:
 
         """
         subscription = Subscription(wanted, self.dropped)
+        if self.closed.is_set():
+            subscription.close()
         if since is not None:
             after = since if since <= self.seq else -1
             for event, text in self._held:
@@ -220,6 +224,7 @@ class Bus:
 
     def close(self) -> None:
         """End all subscriptions after what is waiting for them."""
+        self.closed.set()
         for subscription in self._subscriptions:
             subscription.close()
 

@@ -10,7 +10,7 @@ import logging
 from dataclasses import dataclass
 
 from backend.bus import Bus
-from backend.engines import EngineError, Progress
+from backend.engines import Cancelled, EngineError, Progress
 from backend.engines.choose import Choice, choose, fallback
 from backend.engines.desk import Desk
 from backend.problems import missing
@@ -18,6 +18,9 @@ from common.events import EngineStatus, ModelProgress
 from common.profile import TranscriptionPart
 
 log = logging.getLogger(__name__)
+
+Key = tuple[str, str]
+"""An engine's name and its model."""
 
 
 @dataclass(eq=False)
@@ -40,24 +43,25 @@ class Taken:
 
 
 class Desks:
-    """Every desk of the server. Lives on the event loop."""
+    """Every desk of the server. Lives on the event loop.
+
+    A model is loaded by a task of its own: whoever waits for it may go away, and others that
+    wait for another model, or use one, go on.
+    """
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
-        self._desks: dict[tuple[str, str], Taken] = {}
-        self._latest: Taken | None = None
-        self._taking = asyncio.Lock()
+        self._desks: dict[Key, Taken] = {}
+        self._loading: dict[Key, asyncio.Task[Taken]] = {}
+        self._faults: dict[Key, str] = {}
 
     @property
     def all(self) -> list[Taken]:
-        """The desks that are loaded, loading, or failed last."""
-        latest = [self._latest] if self._latest else []
-        return list(dict.fromkeys([*self._desks.values(), *latest]))
+        """The desks that are loaded or loading."""
+        return list(self._desks.values())
 
     async def status(self, part: TranscriptionPart) -> EngineStatus:
-        """Return the engine used last, or the one that these settings would take."""
-        if self._latest:
-            return self._latest.status()
+        """Return the engine that these settings would take, and how it is."""
         try:
             choice = await asyncio.to_thread(choose, part)
         except EngineError as error:
@@ -65,8 +69,16 @@ class Desks:
                 name=part.engine, model=part.model, state="failed", reason=str(error)
             )
         engine = choice.engine
+        key = (engine.name, engine.model)
+        if there := self._desks.get(key):
+            return there.status().model_copy(update={"reason": choice.reason})
+        fault = self._faults.get(key)
         return EngineStatus(
-            name=engine.name, model=engine.model, device=engine.device, reason=choice.reason
+            name=engine.name,
+            model=engine.model,
+            state="failed" if fault else "unloaded",
+            device=engine.device,
+            reason=fault or choice.reason,
         )
 
     async def take(self, part: TranscriptionPart) -> Taken:
@@ -74,50 +86,66 @@ class Desks:
 
         Raises `Problem` 503 with the cure where there is none.
         """
-        async with self._taking:
+        try:
+            choice = await asyncio.to_thread(choose, part)
             try:
-                taken = await self._loaded(await asyncio.to_thread(choose, part), part)
+                taken = await self._loaded(choice)
             except EngineError as error:
-                raise missing(str(error), "Engine not available") from error
-            taken.users += 1
-            self._latest = taken
-            return taken
+                other = fallback(part, error)
+                if other is None:
+                    raise
+                log.warning("%s", other.reason)
+                taken = await self._loaded(other)
+        except EngineError as error:
+            raise missing(str(error), "Engine not available") from error
+        # Nothing is awaited since it was found ready, so nobody has given it up.
+        taken.users += 1
+        return taken
 
     def give_back(self, taken: Taken) -> None:
         taken.users -= 1
 
     async def close(self) -> None:
         """End all engines; what they have not begun is dropped."""
-        for taken in self._desks.values():
-            await asyncio.to_thread(taken.desk.close)
+        desks = [taken.desk for taken in self._desks.values()]
         self._desks.clear()
+        await asyncio.gather(*(asyncio.to_thread(desk.close) for desk in desks))
+        await asyncio.gather(*self._loading.values(), return_exceptions=True)
 
-    async def _loaded(self, choice: Choice, part: TranscriptionPart) -> Taken:
+    async def _loaded(self, choice: Choice) -> Taken:
+        key = (choice.engine.name, choice.engine.model)
+        while True:
+            taken = self._desks.get(key)
+            if taken and taken.desk.state == "ready":
+                taken.reason = choice.reason
+                return taken
+            if key not in self._loading:
+                self._loading[key] = asyncio.create_task(self._load(key, choice))
+            await asyncio.shield(self._loading[key])
+
+    async def _load(self, key: Key, choice: Choice) -> Taken:
         engine = choice.engine
-        key = (engine.name, engine.model)
-        taken = self._desks.get(key)
-        if taken and taken.desk.state == "ready":
-            taken.reason = choice.reason
-            return taken
-        await self._give_up_unused()
         taken = Taken(Desk(engine), choice.reason)
-        self._latest = taken
         try:
+            await self._give_up_unused()
+            self._desks[key] = taken
+            self._faults.pop(key, None)
             await asyncio.wrap_future(taken.desk.load(self._teller(engine.model)))
-        except EngineError as error:
+        except BaseException as error:
+            self._desks.pop(key, None)
+            self._faults[key] = str(error)
             await asyncio.to_thread(taken.desk.close)
-            other = fallback(part, error)
-            if other is None:
-                raise
-            log.warning("%s", other.reason)
-            return await self._loaded(other, part)
+            if isinstance(error, Cancelled):
+                raise EngineError(f"the engine {engine.name} was closed while it loaded") from error
+            raise
+        finally:
+            del self._loading[key]
         log.info("engine %s, model %s: %s", engine.name, engine.model, choice.reason)
-        self._desks[key] = taken
         return taken
 
     async def _give_up_unused(self) -> None:
         for key, taken in list(self._desks.items()):
-            if taken.users == 0:
+            if taken.users == 0 and taken.desk.state != "loading":
                 del self._desks[key]
                 await asyncio.to_thread(taken.desk.close)
 

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from quart import current_app
@@ -15,6 +15,12 @@ from backend.hearing.ears import Ears
 from backend.meters import Meters
 from backend.sessions import Sessions
 from backend.settings import Settings
+
+
+def _set() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event
 
 
 @dataclass
@@ -31,6 +37,7 @@ class Parts:
     """Where whole recordings are cut up: they may not take the event loop's own threads."""
     uploads: int = 0
     """Recordings that are being transcribed."""
+    _all_read: asyncio.Event = field(default_factory=_set)
     began: float = field(default_factory=time.monotonic)
 
     @classmethod
@@ -52,10 +59,18 @@ class Parts:
     def uploading(self) -> Iterator[None]:
         """Count a recording for the length of a ``with`` block."""
         self.uploads += 1
+        self._all_read.clear()
         try:
             yield
         finally:
             self.uploads -= 1
+            if not self.uploads:
+                self._all_read.set()
+
+    async def wait_for_uploads(self, seconds: float) -> None:
+        """Wait, for so long at most, until no recording is being transcribed."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._all_read.wait(), seconds)
 
     @property
     def uptime(self) -> float:

@@ -77,7 +77,7 @@ def check_origin(settings: Settings, origin: str | None, host: str | None) -> No
     if not origin or origin in settings.cors_origins:
         return
     try:
-        own = bool(host) and urlsplit(origin).netloc.lower() == host.lower()
+        own = urlsplit(origin).netloc.lower() == (host or "").lower() != ""
     except ValueError:
         own = False
     if not own:

@@ -10,6 +10,7 @@ import logging
 import os
 import signal
 import socket
+import threading
 
 from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config
@@ -25,6 +26,8 @@ UNSENT = 128 << 10
 """Bytes the kernel keeps for one slow reader: by default it hides a dead one for minutes."""
 UNHEARD = 30_000
 """Milliseconds after which a peer that takes nothing any more is cut off (Linux)."""
+PATIENCE = 1.5
+"""Seconds that connections and threads have to end once everything is delivered."""
 LARGEST_FRAME = 16 << 20
 """Bytes of one WebSocket message; a larger one is refused with 1009."""
 
@@ -65,10 +68,13 @@ async def serve(settings: Settings, listener: socket.socket) -> None:
     async def until_asked() -> None:
         log.info("listening on http://%s:%d", f"[{host}]" if ":" in host else host, port)
         parts: Parts = app.extensions["stt"]
-        if settings.auto_start:
-            await _start_listening(parts)
+        starting = asyncio.create_task(_start_listening(parts)) if settings.auto_start else None
         await asked.wait()
+        _end_soon(settings.leave_seconds + PATIENCE)
+        if starting:
+            starting.cancel()
         await _leave(parts)
+        _end_soon(PATIENCE)
 
     await hypercorn_serve(app, _config(listener.detach()), shutdown_trigger=until_asked)
 
@@ -107,8 +113,26 @@ async def _start_listening(parts: Parts) -> None:
         log.error("not listening: %s", problem)
 
 
+def _end_soon(seconds: float) -> None:
+    """End the process after so long, whatever still holds it: a peer that takes nothing any more,
+    or a thread stuck in a driver.
+    """
+
+    def end() -> None:
+        log.warning("leaving without some that would not let go")
+        logging.shutdown()
+        os._exit(0)
+
+    last_resort = threading.Timer(seconds, end)
+    last_resort.daemon = True
+    last_resort.start()
+
+
 async def _leave(parts: Parts) -> None:
-    await parts.sessions.leave(parts.settings.leave_seconds)
+    await asyncio.gather(
+        parts.sessions.leave(parts.settings.leave_seconds),
+        parts.wait_for_uploads(parts.settings.leave_seconds),
+    )
     parts.bus.close()
     await parts.bus.wait_until_empty(0.5)
 

@@ -146,11 +146,13 @@ class Session:
         self._framer = Framer(self.source.rate, self.source.channels, self.profile.audio.gain)
         self._inlet = ears.open(self, BOUND * self.source.rate)
         self._tell(SessionStarted(source=self.source.name, profile=self.name))
+        starting = asyncio.ensure_future(asyncio.to_thread(self.source.start, self._inlet))
         try:
-            await asyncio.to_thread(self.source.start, self._inlet)
-        except Exception:
-            self._inlet.end()
-            self._reason = "failed"
+            await asyncio.shield(starting)
+        except BaseException:
+            # A source half started is let start first: then it can be stopped.
+            await asyncio.gather(starting, return_exceptions=True)
+            await self.stop("failed")
             raise
 
     async def stop(self, reason: Reason = "stopped") -> None:

@@ -7,18 +7,19 @@ asked for.
 import asyncio
 import logging
 import secrets
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from backend import profiles
 from backend.bus import Bus
 from backend.desks import Desks, Taken
+from backend.engines import EngineError
 from backend.hearing.ears import Ears
 from backend.hearing.vad import DetectorError
 from backend.meters import Meters
 from backend.problems import bad_request, conflict, leaving, missing, not_found, too_many
-from backend.session import Reason, Session
+from backend.session import Reason, Session, wishes
 from backend.settings import Settings
 from backend.sources import Source, SourceError
 from backend.sources.file import FileSource
@@ -29,6 +30,8 @@ from common.events import EngineStatus, SystemStatus
 from common.profile import BadProfile, Profile, merged
 
 log = logging.getLogger(__name__)
+
+Value = TypeVar("Value")
 
 IDLE = 300.0
 """Seconds without a chunk after which a session fed over REST is ended."""
@@ -51,9 +54,10 @@ class Sessions:
         self._opening: set[str] = set()
         self._main: Session | None = None
         self._changing = asyncio.Lock()
-        self._watching: set[asyncio.Task[None]] = set()
+        self._watching: set[asyncio.Task[Any]] = set()
         self._idle: dict[str, asyncio.TimerHandle] = {}
         self._leaving = False
+        self._starting: set[asyncio.Task[Session]] = set()
         self.starts = 0
         """How often the server's own listening was started."""
 
@@ -92,7 +96,9 @@ class Sessions:
         return name, _changed(profile, changes)
 
     async def engine_status(self) -> EngineStatus:
-        """Return the engine in use, or the one that the default profile would take."""
+        """Return the engine that listens, or the one that the default profile would take."""
+        if self._main:
+            return self._main.taken.status()
         try:
             _, profile = self.resolve(None, {})
         except Exception:
@@ -103,6 +109,18 @@ class Sessions:
         self, name: str | None, changes: Mapping[str, Any], *, restart: bool = False
     ) -> Session:
         """Start the server's own listening. Raises `Problem` for whatever is in the way."""
+        starting = asyncio.create_task(self._start(name, changes, restart))
+        self._starting.add(starting)
+        starting.add_done_callback(self._starting.discard)
+        try:
+            # Whoever asked may hang up: what was begun is brought to its end all the same.
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            if starting.cancelled():
+                raise conflict("the start was stopped before it was done", "Stopped") from None
+            raise
+
+    async def _start(self, name: str | None, changes: Mapping[str, Any], restart: bool) -> Session:
         async with self._changing:
             name, profile = self.resolve(name, changes)
             if self._main and not restart:
@@ -136,7 +154,7 @@ class Sessions:
                 _, profile = self.resolve(None, {})
                 if self._main:
                     profile = _changed(self._main.profile, {"transcription": given})
-                taken = await self._desks.take(profile.transcription)
+                taken = await self._take(profile)
             except BaseException:
                 self._configured = before
                 raise
@@ -153,10 +171,14 @@ class Sessions:
         self._desks.give_back(taken)
 
     async def stop(self) -> int:
-        """Stop everything; return how many sessions that were. Raises `Problem` 409 for none."""
+        """Stop everything; return how many sessions that were. Raises `Problem` 409 for none.
+
+        A start under way, which may wait for a download, is broken off.
+        """
+        starting = [task.cancel() for task in self._starting]
         async with self._changing:
             running = self.all
-            if not running:
+            if not running and not starting:
                 raise conflict("nothing is running; start it first", "Not running")
             await asyncio.gather(*(self.finish(session) for session in running))
             return len(running)
@@ -167,7 +189,8 @@ class Sessions:
         session_id = request.session_id or new_id()
         if session_id in self._open or session_id in self._opening:
             raise conflict(f"there is a session {session_id!r} already", "Session id taken")
-        return await self._begin(session_id, name, profile, source)
+        opening = self._watch(self._begin(session_id, name, profile, source))
+        return await asyncio.shield(opening)
 
     async def open_for_chunks(self, request: SessionRequest) -> Session:
         """Open a session fed by single requests; it ends by itself when they stop coming."""
@@ -205,6 +228,8 @@ class Sessions:
     async def leave(self, seconds: float) -> None:
         """Finish and deliver all speech in progress, for so long at most; take no more."""
         self._leaving = True
+        for starting in self._starting:
+            starting.cancel()
         stopping = [asyncio.ensure_future(self.finish(session)) for session in self.all]
         if not stopping:
             return
@@ -226,20 +251,34 @@ class Sessions:
         self._refuse_what_cannot_be(profile, replacing)
         self._opening.add(session_id)
         try:
-            taken = await self._desks.take(profile.transcription)
-            if replacing:
-                await self.finish(replacing)
-            session = Session(session_id, name, profile, source, taken, self._bus, self._meters)
+            taken = await self._take(profile)
             try:
+                if replacing:
+                    await self.finish(replacing)
+                session = Session(session_id, name, profile, source, taken, self._bus, self._meters)
                 await session.start(self._ears)
-            except (SourceError, DetectorError) as error:
+            except BaseException as error:
                 self._desks.give_back(taken)
-                raise missing(str(error), "Audio source not available") from error
+                if isinstance(error, SourceError | DetectorError):
+                    raise missing(str(error), "Audio source not available") from error
+                raise
             self._open[session_id] = session
         finally:
             self._opening.discard(session_id)
         self._watch(self._see_off(session))
         return session
+
+    async def _take(self, profile: Profile) -> Taken:
+        """Return a desk that can do what the profile wants. Raises `Problem` 503 or 400."""
+        taken = await self._desks.take(profile.transcription)
+        try:
+            await asyncio.to_thread(taken.desk.engine.check, wishes(profile.transcription))
+        except BaseException as error:
+            self._desks.give_back(taken)
+            if isinstance(error, EngineError):
+                raise bad_request(str(error), "Invalid configuration") from error
+            raise
+        return taken
 
     def _refuse_what_cannot_be(self, profile: Profile, replacing: Session | None) -> None:
         if self._leaving:
@@ -282,10 +321,11 @@ class Sessions:
             )
         )
 
-    def _watch(self, coroutine: Any) -> None:
+    def _watch(self, coroutine: Coroutine[Any, Any, Value]) -> asyncio.Task[Value]:
         task = asyncio.get_running_loop().create_task(coroutine)
         self._watching.add(task)
         task.add_done_callback(self._watching.discard)
+        return task
 
 
 def _changed(profile: Profile, changes: Mapping[str, Any]) -> Profile:

@@ -63,7 +63,7 @@ class Reading:
     confidence: float | None = None
     """0 to 1, measured from the model's own probabilities; None when it has none."""
     words: tuple[SpokenWord, ...] = ()
-    seconds: float | None = None
+    seconds: float | None = field(default=None, compare=False)
     """How long the engine took; set by its desk."""
 
 
@@ -81,6 +81,9 @@ class Engine(Protocol):
 
     def load(self, progress: Progress) -> None:
         """Get the model into memory. Raises `EngineError`."""
+
+    def check(self, wishes: Wishes) -> None:
+        """Raise `EngineError` for wishes it can't fulfill. After `load`, from any thread."""
 
     def warm_up(self) -> None:
         """Run once on nothing, so that the first words don't pay for it."""

@@ -137,7 +137,7 @@ class MlxWhisper:
     def _read(
         self, audio: Audio, wishes: Wishes, *, words: bool, options: dict[str, Any]
     ) -> Reading:
-        self._check(wishes)
+        self.check(wishes)
         asked = {
             "language": wishes.language,
             "task": wishes.task,
@@ -172,7 +172,8 @@ class MlxWhisper:
             )
         return result
 
-    def _check(self, wishes: Wishes) -> None:
+    def check(self, wishes: Wishes) -> None:
+        """Raise `EngineError` for a language or option that the model doesn't know."""
         from mlx_whisper.tokenizer import LANGUAGES
 
         for option in wishes.options:

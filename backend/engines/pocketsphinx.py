@@ -72,6 +72,10 @@ class PocketSphinx:
         if self._process is None:
             self._start()
 
+    def check(self, wishes: Wishes) -> None:
+        """Raise `EngineError`, with the cure, for what it can't do."""
+        check(wishes)
+
     def warm_up(self) -> None:
         """Nothing to do: its first call is as quick as any."""
 
@@ -185,6 +189,11 @@ def check(wishes: Wishes) -> None:
         raise EngineError(
             f"pocketsphinx reads English only, not {wishes.language!r}: set "
             "transcription.engine to mlx_whisper, or transcription.language to en"
+        )
+    if wishes.options:
+        raise EngineError(
+            f"pocketsphinx has no options, such as {next(iter(wishes.options))!r}: leave "
+            "transcription.options out"
         )
     if wishes.task != "transcribe":
         raise EngineError(

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from backend.bus import Subscription, TooSlow, Wanted
 from backend.parts import Parts
-from backend.problems import Problem, bad_request, malformed
+from backend.problems import Problem, bad_request, leaving, malformed
 from backend.session import Session
 from backend.sessions import new_id, stream_source
 from backend.sockets import INVALID_DATA, NORMAL, POLICY, TRY_LATER, Gone, Socket
@@ -16,6 +16,8 @@ from common.api import AudioHello
 from common.events import Error
 from common.profile import faults
 
+CODES = {400: INVALID_DATA, 503: TRY_LATER}
+"""Close codes for refusals; others are `POLICY`."""
 PATIENCE = 30
 """Seconds in which the first frame must come."""
 
@@ -32,7 +34,7 @@ async def serve_audio(socket: Socket, here: Parts) -> None:
     """Serve one session that a client streams to."""
     await socket.accept()
     try:
-        hello = await _hello(socket)
+        hello = await _hello(socket, here)
         session_id = hello.session_id or new_id()
         hello = hello.model_copy(update={"session_id": session_id})
         source = stream_source(hello)
@@ -40,13 +42,13 @@ async def serve_audio(socket: Socket, here: Parts) -> None:
             session = await here.sessions.open(hello, source)
             await _converse(socket, here, session, source, subscription)
     except Problem as problem:
-        await socket.fail(problem, INVALID_DATA if problem.status == 400 else POLICY)
+        await socket.fail(problem, CODES.get(problem.status, POLICY))
 
 
-async def _hello(socket: Socket) -> AudioHello:
+async def _hello(socket: Socket, here: Parts) -> AudioHello:
     try:
         async with asyncio.timeout(PATIENCE):
-            first = await socket.next()
+            first = await _first(socket, here)
     except TimeoutError:
         raise bad_request(f"no first frame came within {PATIENCE} s") from None
     if isinstance(first, bytes):
@@ -58,6 +60,20 @@ async def _hello(socket: Socket) -> AudioHello:
         return AudioHello.model_validate_json(first)
     except ValidationError as error:
         raise malformed(error) from error
+
+
+async def _first(socket: Socket, here: Parts) -> str | bytes:
+    coming = asyncio.create_task(socket.next())
+    closing = asyncio.create_task(here.bus.closed.wait())
+    try:
+        await asyncio.wait({coming, closing}, return_when=asyncio.FIRST_COMPLETED)
+        if not coming.done():
+            raise leaving()
+        return coming.result()
+    finally:
+        for task in (coming, closing):
+            task.cancel()
+        await asyncio.gather(coming, closing, return_exceptions=True)
 
 
 async def _converse(

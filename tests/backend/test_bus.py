@@ -159,3 +159,20 @@ async def test_closing_delivers_what_waits_and_ends() -> None:
         assert not await bus.wait_until_empty(0.01)
     assert got == ["last"]
     assert await bus.wait_until_empty(1)
+
+
+async def test_who_asks_without_reading_the_replies_is_too_slow() -> None:
+    bus = Bus()
+    with bus.subscribe(Wanted()) as subscription:
+        for _ in range(BACKLOG + 1):
+            subscription.reply(level(-20))
+        with pytest.raises(TooSlow):
+            await anext(aiter(subscription))
+    assert bus.dropped.slow_clients == 1
+
+
+async def test_who_comes_after_the_close_is_sent_away() -> None:
+    bus = Bus()
+    bus.close()
+    with bus.subscribe(Wanted()) as subscription:
+        assert [text async for text in subscription] == []

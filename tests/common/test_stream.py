@@ -192,3 +192,19 @@ def test_what_is_no_address_is_refused_at_once(url: str) -> None:
 
 def test_events_without_fields_of_their_own_are_events() -> None:
     assert SystemStatus(running=False).event == "system_status"
+
+
+async def test_two_restarts_of_an_idle_server_are_no_reason_to_give_up() -> None:
+    anew = [says(welcome(7, "one")), says(welcome(3, "two")), says(welcome(2, "three"))]
+    async with speaking(*anew, says(welcome(2, "three"), final(3), stay=True)) as (url, queries):
+        async with Client(url) as client:
+            stream = client.events()
+            stream.on_link = lambda link: stream.retry_now() if link.state == "waiting" else None
+            assert await finals(stream, 1) == [3]
+    assert [query.get("since") for query in queries] == [None, ["7"], ["0"], ["0"]]
+
+
+async def test_a_number_from_elsewhere_hides_nothing() -> None:
+    async with speaking(says(welcome(3), final(1), final(2), final(3), stay=True)) as (url, _):
+        async with Client(url) as client:
+            assert await finals(client.events(since=10**15), 3) == [1, 2, 3]

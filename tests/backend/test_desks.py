@@ -1,0 +1,132 @@
+"""Desks: shared, loaded by tasks of their own, given up when nobody uses them."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from backend import desks as module
+from backend.bus import Bus
+from backend.desks import Desks
+from backend.engines import Audio, EngineError, Progress, Reading, Wishes
+from backend.engines.choose import Choice
+from backend.problems import Problem
+from common.profile import TranscriptionPart
+
+
+class Double:
+    """An engine at whose edge the test decides when it is loaded, and whether."""
+
+    name = "double"
+    device = "cpu"
+
+    def __init__(self, model: str, gate: threading.Event) -> None:
+        self.model = model
+        self.gate = gate
+        self.unloaded = False
+
+    def load(self, progress: Progress) -> None:
+        assert self.gate.wait(10)
+        if self.model == "broken":
+            raise EngineError("the model is broken: take another")
+
+    def check(self, wishes: Wishes) -> None: ...
+
+    def warm_up(self) -> None: ...
+
+    def partial(self, utterance: str, audio: Audio, wishes: Wishes) -> Reading:
+        return Reading("")
+
+    def final(self, utterance: str, audio: Audio, wishes: Wishes) -> Reading:
+        return Reading("")
+
+    def cancel(self) -> None: ...
+
+    def unload(self) -> None:
+        self.unloaded = True
+
+
+Make = Callable[[str], TranscriptionPart]
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> dict[str, Double]:
+    """The engines that were chosen, by model; those of an open gate load at once."""
+    engines: dict[str, Double] = {}
+
+    def choose(part: TranscriptionPart) -> Choice:
+        model = part.model or "a"
+        gate = threading.Event()
+        if not model.startswith("slow"):
+            gate.set()
+        engine = Double(model, gate)
+        engines.setdefault(model, engine)
+        return Choice(engine, "asked for by name")
+
+    monkeypatch.setattr(module, "choose", choose)
+    return engines
+
+
+def wanting(model: str) -> TranscriptionPart:
+    return TranscriptionPart(engine="mlx_whisper", model=model)
+
+
+async def test_two_who_want_the_same_model_share_a_desk(made: dict[str, Double]) -> None:
+    desks = Desks(Bus())
+    one, other = await asyncio.gather(desks.take(wanting("a")), desks.take(wanting("a")))
+    assert one is other
+    assert one.users == 2
+    await desks.close()
+
+
+async def test_one_that_nobody_uses_is_given_up_for_another(made: dict[str, Double]) -> None:
+    desks = Desks(Bus())
+    desks.give_back(await desks.take(wanting("a")))
+    kept = await desks.take(wanting("b"))
+    assert made["a"].unloaded
+    await desks.take(wanting("c"))
+    assert not made["b"].unloaded
+    assert kept.desk.state == "ready"
+    await desks.close()
+
+
+async def test_a_model_that_loads_keeps_nobody_else_waiting(made: dict[str, Double]) -> None:
+    desks = Desks(Bus())
+    slow = asyncio.create_task(desks.take(wanting("slow")))
+    quick = await asyncio.wait_for(desks.take(wanting("a")), 5)
+    assert quick.desk.state == "ready"
+    assert not slow.done()
+    made["slow"].gate.set()
+    assert (await slow).desk.state == "ready"
+    await desks.close()
+
+
+async def test_who_gives_up_waiting_leaves_a_desk_that_can_be_taken(
+    made: dict[str, Double],
+) -> None:
+    desks = Desks(Bus())
+    for _ in range(3):
+        waiting = asyncio.create_task(desks.take(wanting("slow")))
+        while not desks.all:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+    assert len(desks.all) == 1
+    made["slow"].gate.set()
+    taken = await desks.take(wanting("slow"))
+    assert taken.users == 1
+    assert (await desks.status(wanting("slow"))).state == "ready"
+    await desks.close()
+
+
+async def test_a_failure_is_told_where_it_belongs(made: dict[str, Double]) -> None:
+    desks = Desks(Bus())
+    await desks.take(wanting("a"))
+    with pytest.raises(Problem, match="take another"):
+        await desks.take(wanting("broken"))
+    broken = await desks.status(wanting("broken"))
+    assert (broken.state, broken.reason) == ("failed", "the model is broken: take another")
+    assert (await desks.status(wanting("a"))).state == "ready"
+    assert len(desks.all) == 1
+    await desks.close()
