@@ -311,7 +311,9 @@ class Desk:
     def _as_told(self, error: BaseException, what: str) -> Exception:
         """Return what the caller is told of an engine's fault; a crash is logged in full."""
         if isinstance(error, EngineError | Cancelled):
-            return error
+            # Its frames hold arrays of megabytes, and would until the cycle collector comes.
+            error.__cause__ = error.__context__ = None
+            return error.with_traceback(None)
         log.error("%s %s", self.engine.name, what, exc_info=error)
         return EngineError(f"{self.engine.name} {what}: {type(error).__name__}: {error}")
 
