@@ -59,7 +59,7 @@ class VirtualMicrophone:
 
     def play(self, path: Path) -> None:
         """Play a sound file into it, to the end."""
-        self._run("paplay", "--device=vmic", str(path))
+        self._run("paplay", "--device=vmic", str(path), timeout=120)
 
     def kill(self) -> None:
         """End the whole sound server, as a crash would."""
@@ -73,14 +73,14 @@ class VirtualMicrophone:
             self._awake.wait()
             self._awake = None
 
-    def _run(self, *command: str) -> None:
+    def _run(self, *command: str, timeout: float = 20) -> None:
         done = subprocess.run(
             command,
             check=False,
             env=os.environ | self.environment,
             capture_output=True,
             text=True,
-            timeout=20,
+            timeout=timeout,
         )
         if done.returncode:
             raise RuntimeError(f"{' '.join(command)}: {done.stderr}")
