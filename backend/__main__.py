@@ -4,8 +4,11 @@ import argparse
 import asyncio
 import logging
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,6 +18,11 @@ from common import VERSION
 
 OK, FAILED, MISUSED = 0, 1, 2
 """Exit codes: all went well; it could not be done; the command line or the environment is wrong."""
+SIGNALED = 128
+"""Plus the number of the signal that ended it: what shells make of it."""
+ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
+HURRY = 3.0
+"""Seconds that threads have to end after a signal, where there is nothing to be finished."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,12 +30,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(_with_command(sys.argv[1:] if arguments is None else arguments))
     flags = {name: getattr(given, name, None) for name in Settings.model_fields}
     try:
-        settings = load(os.environ, flags)
+        settings = load(given.environment, flags)
     except BadSettings as error:
         print(f"stt-server: {error}", file=sys.stderr)
         return MISUSED
     logs.set_up(settings)
-    code: int = given.run(settings, given)
+    try:
+        code: int = given.run(settings, given)
+    except KeyboardInterrupt:
+        return SIGNALED + signal.SIGINT
     return code
 
 
@@ -57,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="stt-server", description="A realtime speech-to-text server."
     )
     parser.add_argument("--version", action="version", version=f"stt-server {VERSION}")
+    parser.set_defaults(environment=os.environ)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     serve = commands.add_parser("serve", help="serve (what is done when no command is given)")
@@ -80,7 +92,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_engine(demo)
     demo.add_argument("--language", help="ISO 639 code such as en; left out, it is detected")
     demo.add_argument("--about", default="", help="a line to print about the recording")
-    demo.set_defaults(run=_demo)
+    # What the user set is for a server of the user's own.
+    demo.set_defaults(run=_demo, environment={})
     return parser
 
 
@@ -104,7 +117,7 @@ def _transcribe(settings: Settings, given: argparse.Namespace) -> int:
     from backend.transcribe import transcribe_file
 
     wishes = {"engine": given.engine, "model": given.model, "language": given.language}
-    return asyncio.run(transcribe_file(settings, given.file, wishes))
+    return asyncio.run(_until_signaled(transcribe_file(settings, given.file, wishes), HURRY))
 
 
 def _devices(settings: Settings, given: argparse.Namespace) -> int:
@@ -140,7 +153,49 @@ def _demo(settings: Settings, given: argparse.Namespace) -> int:
         "model": given.model,
         "language": given.language,
     }
-    return asyncio.run(play(given.file, wishes, given.about))
+    return asyncio.run(_until_signaled(play(given.file, wishes, given.about)))
+
+
+async def _until_signaled(work: Coroutine[Any, Any, int], patience: float | None = None) -> int:
+    """Return the work's exit code, or the signal's if one broke it off.
+
+    Args:
+        work: what is cancelled once, however many signals come.
+        patience: seconds after which the process ends whatever still holds it.
+
+    """
+    task = asyncio.ensure_future(work)
+    told: list[signal.Signals] = []
+
+    def end(number: signal.Signals) -> None:
+        if told:
+            return
+        told.append(number)
+        task.cancel()
+        if patience is not None:
+            _exit_after(patience, SIGNALED + number)
+
+    _on_signals(end)
+    try:
+        code = await task
+    except asyncio.CancelledError:
+        code = FAILED
+    return SIGNALED + told[0] if told else code
+
+
+def _on_signals(end: Callable[[signal.Signals], None]) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.Signals[name] for name in ENDING if hasattr(signal, name)):
+        # nohup has it ignored, which is to stay so.
+        if signal.getsignal(number) != signal.SIG_IGN:
+            with suppress(NotImplementedError):  # Windows: KeyboardInterrupt does it.
+                loop.add_signal_handler(number, end, number)
+
+
+def _exit_after(seconds: float, code: int) -> None:
+    last_resort = threading.Timer(seconds, os._exit, [code])
+    last_resort.daemon = True
+    last_resort.start()
 
 
 if __name__ == "__main__":

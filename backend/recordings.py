@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
@@ -16,13 +16,17 @@ from backend.hearing import RATE, Block
 from backend.hearing.framer import Framer
 from backend.hearing.segmenter import Heard, Segmenter, Utterance
 from backend.hearing.vad import make
-from backend.problems import bad_request, missing, too_large, unreadable_audio
+from backend.problems import Problem, bad_request, missing, too_large, unreadable_audio
+from backend.sources.file import how_it_breaks_off
 from common.api import Segment, Transcript
 from common.events import Word
 from common.profile import VadPart
 
-PIECE = 65_536
-"""Samples decoded at a time."""
+if TYPE_CHECKING:
+    from soundfile import SoundFile
+
+PIECE = 1024
+"""Samples decoded at a time: as much may be lost where a file breaks off."""
 PCM = {"pcm", "pcm_s16le", "s16le", "l16", "raw"}
 """Names of headerless 16 kHz mono 16-bit little-endian PCM."""
 
@@ -37,6 +41,8 @@ class Recording:
     longest: float
     """Seconds that may be read."""
     seconds: float = 0.0
+    warning: str | None = None
+    """What is wrong with the audio; known once all of it has been heard."""
     unwanted: bool = False
     """Whoever asked has gone: read no more."""
 
@@ -67,14 +73,28 @@ class Recording:
 
         try:
             with soundfile.SoundFile(self.file) as sound:
-                for block in sound.blocks(PIECE, dtype="float32", always_2d=True):
-                    yield sound.samplerate, np.nan_to_num(block, posinf=1.0, neginf=-1.0)
+                yield from self._decoded(sound)
         except soundfile.LibsndfileError as error:
-            raise unreadable_audio(
-                f"{error.error_string.strip()} Send WAV, FLAC, OGG/Opus or MP3; for headerless "
-                '16 kHz mono 16-bit PCM say so: "format": "pcm_s16le" in JSON, or the content type '
-                "audio/L16"
-            ) from error
+            raise _unreadable(error.error_string.strip()) from error
+
+    def _decoded(self, sound: "SoundFile") -> Iterator[tuple[int, Block]]:
+        """Yield what can be decoded; if that isn't all, leave a warning."""
+        from soundfile import LibsndfileError
+
+        done, failed = 0, False
+        try:
+            # Not blocks(): where a file ends too early, that repeats what it read before.
+            while len(block := sound.read(PIECE, dtype="float32", always_2d=True)):
+                done += len(block)
+                yield sound.samplerate, np.nan_to_num(block, posinf=1.0, neginf=-1.0)
+        except LibsndfileError:
+            if not done:
+                raise
+            failed = True
+        broken = how_it_breaks_off(sound, done, failed=failed)
+        if broken and not done:
+            raise _unreadable("No sound comes after the header: it was cut off.")
+        self.warning = broken and f"the recording {broken}"
 
     def _samples(self) -> Iterator[tuple[int, Block]]:
         while data := self.file.read(PIECE * 2):
@@ -85,6 +105,13 @@ class Recording:
                     "Odd number of bytes",
                 )
             yield RATE, np.frombuffer(data, dtype="<i2").reshape(-1, 1)
+
+
+def _unreadable(why: str) -> Problem:
+    return unreadable_audio(
+        f"{why} Send WAV, FLAC, OGG/Opus or MP3; for headerless 16 kHz mono 16-bit PCM say so: "
+        '"format": "pcm_s16le" in JSON, or the content type audio/L16'
+    )
 
 
 async def transcribe(
@@ -112,6 +139,7 @@ async def transcribe(
         engine=desk.engine.name,
         model=desk.engine.model,
         processing_seconds=round(time.monotonic() - started, 3),
+        warning=recording.warning,
     )
 
 

@@ -13,7 +13,10 @@ from backend.settings import Settings
 
 
 async def transcribe_file(settings: Settings, path: Path, wanted: Mapping[str, Any]) -> int:
-    """Print a line a segment, and the engine to standard error. Return the exit code."""
+    """Print a line a segment, and the engine to standard error. Return the exit code.
+
+    That is 1 also for a recording that breaks off, after the words that were left of it.
+    """
     parts = Parts.of(settings)
     given = {name: wish for name, wish in wanted.items() if wish is not None}
     try:
@@ -33,4 +36,7 @@ async def transcribe_file(settings: Settings, path: Path, wanted: Mapping[str, A
         await parts.close()
     for segment in transcript.segments:
         print(f"[{segment.start:8.2f} - {segment.end:8.2f}] {segment.text}")
+    if transcript.warning:
+        print(f"stt-server: {transcript.warning}", file=sys.stderr)
+        return 1
     return 0

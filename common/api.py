@@ -324,6 +324,8 @@ class Transcript(Shape):
     engine: str
     model: str | None = None
     processing_seconds: float
+    warning: str | None = None
+    """What is wrong with the audio, e.g. that it breaks off after 12.3 s."""
 
 
 Data = TypeVar("Data")

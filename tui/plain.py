@@ -32,6 +32,8 @@ class Printer:
         self._once = once
         self._greeted = False
         self._over = False
+        self.failed = False
+        """Whether the session that `once` waited for broke off."""
         self._printed: set[tuple[str | None, str]] = set()
         self._fed: set[str | None] = set()
         self._patience = patience
@@ -47,6 +49,7 @@ class Printer:
                 await self._welcome(event)
             self._tell(event)
             if self._once and self._is_over(event):
+                self.failed = isinstance(event, SessionStopped) and event.reason == "failed"
                 return
 
     async def _welcome(self, welcome: Welcome) -> None:
@@ -126,8 +129,8 @@ def listen(url: str, token: str | None, *, once: bool = False, patience: float =
     Args:
         url: the server's address.
         token: its token, where it wants one.
-        once: end when the server's listening has ended; also print the finals that it
-            remembers from before.
+        once: end when the server's listening has ended, with 1 if it failed; also print the
+            finals that it remembers from before.
         patience: seconds to try before giving up on a server that doesn't answer; a lost
             connection is tried again for ever, with `once` as long.
 
@@ -156,6 +159,7 @@ async def _listen(url: str, token: str | None, once: bool, patience: float) -> i
                 say(f"gave up on {url}: is stt-server running there?")
                 return FAILED
             await printing
+            return FAILED if printer.failed else DONE
         except Unauthorized as error:
             say(f"{error}. Give the server's token with --token TOKEN or STT_CONSOLE_TOKEN")
             return FAILED
@@ -166,7 +170,6 @@ async def _listen(url: str, token: str | None, once: bool, patience: float) -> i
             for task in (printing, waiting):
                 task.cancel()
             await asyncio.gather(printing, waiting, return_exceptions=True)
-    return DONE
 
 
 async def _until_told(work: Coroutine[Any, Any, int]) -> int:

@@ -68,7 +68,6 @@ def _headers(host: str) -> dict[str, str]:
     return {
         "Cache-Control": "no-cache",
         "Content-Security-Policy": _policy(host),
-        "Cross-Origin-Opener-Policy": "same-origin",
         "Cross-Origin-Resource-Policy": "same-origin",
         "Permissions-Policy": "microphone=(self)",
         "Referrer-Policy": "same-origin",

@@ -23,6 +23,8 @@ BROKEN_OFF = re.compile(
 """What libsndfile notes, in passing, of a file shorter than it says."""
 NEVER_TOLD = 0x7FFF_0000
 """Bytes: from here on a length is what programs write that can't go back to correct it."""
+NO_LENGTH = 2**63 - 1
+"""Samples: libsndfile's length of a FLAC that was written by a pipe and doesn't say."""
 
 
 class FileSource:
@@ -83,24 +85,27 @@ class FileSource:
         try:
             fault = self._push(self._file, self._inlet)
         except Exception as error:
-            fault = SourceError(f"{self._path} breaks off: {error} What came before was heard.")
+            fault = SourceError(f"{self._path} can't be read on: {error}")
         finally:
             self._inlet.end(fault)
             self._close()
 
     def _push(self, file: "SoundFile", inlet: Inlet) -> Exception | None:
         """Push until the file ends; tell what is wrong if that is too early."""
-        began, done = time.monotonic(), 0
-        while len(block := _read(file)):
-            done += len(block)
-            # A deadline, not a pause a block: lateness must not add up.
-            pause = began + done / self.rate - time.monotonic() if self._paced else 0
-            if self._stopping.wait(max(0, pause)) or not inlet.put(block):
-                return None
-        if done >= file.frames and not _cut_short(file):
-            return None
-        seconds = done / self.rate
-        return SourceError(f"{self._path} breaks off after {seconds:.1f} s: it is not complete")
+        from soundfile import LibsndfileError
+
+        began, done, failed = time.monotonic(), 0, False
+        try:
+            while len(block := _read(file)):
+                done += len(block)
+                # A deadline, not a pause a block: lateness must not add up.
+                pause = began + done / self.rate - time.monotonic() if self._paced else 0
+                if self._stopping.wait(max(0, pause)) or not inlet.put(block):
+                    return None
+        except LibsndfileError:
+            failed = True
+        broken = how_it_breaks_off(file, done, failed=failed)
+        return SourceError(f"{self._path} {broken}") if broken else None
 
 
 def _opened(path: Path) -> "SoundFile":
@@ -127,6 +132,29 @@ def _read(file: "SoundFile") -> Block:
         block: Block = file.read(count, dtype="int16", always_2d=True)
         return block
     return finite(np.asarray(file.read(count, dtype="float32", always_2d=True)))
+
+
+def how_it_breaks_off(file: "SoundFile", done: int, *, failed: bool) -> str | None:
+    """Return how a file that was read to its end breaks off; None if it is whole.
+
+    Args:
+        file: the file, still open.
+        done: samples that it gave.
+        failed: whether libsndfile raised an error in the place of more.
+
+    """
+    if file.frames >= NO_LENGTH:
+        # It fails at the end of these, too: it can't seek to a place it doesn't know.
+        broken = failed and not _ran_to_its_end(file)
+    else:
+        broken = done < file.frames or _cut_short(file)
+    return (
+        f"breaks off after {done / file.samplerate:.1f} s: it is not complete" if broken else None
+    )
+
+
+def _ran_to_its_end(file: "SoundFile") -> bool:
+    return "END_OF_STREAM" in file.extra_info and "LOST_SYNC" not in file.extra_info
 
 
 def _cut_short(file: "SoundFile") -> bool:

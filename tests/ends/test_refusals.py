@@ -111,7 +111,6 @@ async def test_starting_twice_and_stopping_twice_are_conflicts(
 
 async def test_unknown_paths_and_methods_answer_in_the_same_form(http: httpx.AsyncClient) -> None:
     is_fault(await http.get("/api/v1/nothing"), 404)
-    is_fault(await http.get("/"), 404)
     is_fault(await http.delete("/health"), 405)
     is_fault(await http.get("/api/v1/system/profiles/nothing"), 404, "vad-triggered")
     is_fault(await http.delete("/api/v1/transcription/sessions/none"), 404, "none")

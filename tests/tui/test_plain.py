@@ -152,6 +152,28 @@ async def test_once_prints_all_and_ends_with_the_session(server: Loopback) -> No
     assert (code, out) == (0, "late\n")
 
 
+async def test_once_fails_with_the_session(server: Loopback) -> None:
+    process = await plain(server.url, "--plain", "--once")
+    await told(process, "engine:")
+    server.tell(SessionStarted(session_id="fed", source="stream"))
+    server.tell(SessionStopped(session_id="fed", reason="failed"))
+    server.tell(said("all there was"))
+    server.tell(Error(error="Source failed", details="a.wav breaks off after 1.0 s"))
+    server.tell(SessionStopped(session_id="s1", reason="failed"))
+    code, out, err = await ended(process)
+    assert (code, out) == (1, "all there was\n")
+    assert "breaks off" in err
+
+
+async def test_a_fed_session_that_fails_is_not_what_once_waits_for(server: Loopback) -> None:
+    process = await plain(server.url, "--plain", "--once")
+    await told(process, "engine:")
+    server.tell(SessionStarted(session_id="fed", source="stream"))
+    server.tell(SessionStopped(session_id="fed", reason="failed"))
+    server.tell(SessionStopped(session_id="s1", reason="ended"))
+    assert (await ended(process))[0] == 0
+
+
 async def test_once_ends_at_once_when_the_session_is_over_already(server: Loopback) -> None:
     server.running = False
     server.seq = 7

@@ -132,6 +132,18 @@ def test_a_length_that_was_never_filled_in_is_no_fault(length: int, tmp_path: Pa
     assert len(recorder.sound) == 16_000
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_flac_that_came_through_a_pipe_says_no_length(whole: bool, tmp_path: Path) -> None:
+    path = written(tmp_path / "piped.flac", seconds=4)
+    data = bytearray(path.read_bytes())
+    data[21] &= 0xF0
+    data[22:26] = bytes(4)
+    path.write_bytes(data if whole else data[: len(data) // 2])
+    recorder = played(path)
+    assert (recorder.fault is None) == whole
+    assert len(recorder.sound) > (60_000 if whole else 20_000)
+
+
 def test_what_is_no_number_is_silence(tmp_path: Path) -> None:
     sound = np.array([0.5, np.nan, np.inf, -np.inf, 7.0, -7.0], np.float32)
     soundfile.write(tmp_path / "odd.wav", sound, 16_000, subtype="FLOAT")
