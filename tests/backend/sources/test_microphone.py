@@ -1,12 +1,7 @@
 """The microphone: a real virtual one where PulseAudio is, and devices made up."""
 
 import ctypes.util
-import os
-import signal
 import sys
-import tempfile
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -19,7 +14,7 @@ import soundfile
 from backend.hearing import RATE
 from backend.sources import SourceError, microphone
 from backend.sources.microphone import Device, Microphone, devices, find
-from tests.backend.sources.recorder import PATIENCE, Recorder
+from tests.backend.sources.recorder import Recorder
 from tests.virtual_microphone import VirtualMicrophone
 
 PITCH = 1000
@@ -98,77 +93,6 @@ def test_a_microphone_that_vanishes_is_told(plugged: VirtualMicrophone, accident
     assert "is gone" in str(recorder.fault)
 
 
-def freeze(microphone: VirtualMicrophone) -> None:
-    """Stop its sound server, so that it delivers nothing and says nothing."""
-    os.kill(microphone._daemon, signal.SIGSTOP)
-
-
-@needs_portaudio
-@pytest.mark.parametrize("heard", [0, 3])
-def test_a_microphone_that_hangs_is_told_and_keeps_nobody_waiting(
-    plugged: VirtualMicrophone, heard: int
-) -> None:
-    source = Microphone()
-    source.open()
-    with Recorder() as recorder:
-        source.start(recorder.inlet)
-        recorder.wait_until(lambda: len(recorder.blocks) >= heard)
-        freeze(plugged)
-        recorder.wait_for_the_end()
-        began = time.monotonic()
-        source.stop()
-        assert time.monotonic() - began < 2
-    assert isinstance(recorder.fault, SourceError)
-    assert "delivers no sound any more" in str(recorder.fault)
-    plugged.kill()
-    wait_until_let_go(source)
-
-
-def wait_until_let_go(source: Microphone) -> None:
-    assert source._keeper
-    source._keeper.join(PATIENCE)
-    assert not source._keeper.is_alive()
-    assert not microphone._held
-
-
-@needs_portaudio
-def test_a_microphone_that_vanishes_lets_go_by_itself(plugged: VirtualMicrophone) -> None:
-    source = Microphone()
-    source.open()
-    with Recorder() as recorder:
-        source.start(recorder.inlet)
-        plugged.kill()
-        recorder.wait_for_the_end()
-    wait_until_let_go(source)
-
-
-@needs_portaudio
-def test_a_microphone_that_is_plugged_in_later_is_found(
-    plugged: VirtualMicrophone, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert find("pulse")
-    plugged.unplug()
-    plugged.kill()
-    with pytest.raises(SourceError, match=r"no microphone|is none of"):
-        find("pulse")
-    with tempfile.TemporaryDirectory(prefix="vmic", ignore_cleanup_errors=True) as folder:
-        other = VirtualMicrophone(Path(folder))
-        for name, value in other.environment.items():
-            monkeypatch.setenv(name, value)
-        source = Microphone("pulse")
-        try:
-            source.open()
-            with Recorder() as recorder:
-                source.start(recorder.inlet)
-                recorder.wait_until(lambda: bool(recorder.blocks))
-                assert find("pulse"), "looking must not disturb who listens"
-                heard = len(recorder.blocks)
-                recorder.wait_until(lambda: len(recorder.blocks) > heard)
-                source.stop()
-        finally:
-            other.kill()
-
-
 @needs_portaudio
 def test_a_microphone_can_be_started_again(plugged: VirtualMicrophone) -> None:
     source = Microphone("pulse")
@@ -203,9 +127,6 @@ class Stream:
     def __init__(self, **how: Any) -> None:
         self.how = how
         self.calls: list[str] = []
-        self.answering = threading.Event()
-        """Unset, the device hangs."""
-        self.answering.set()
 
     def start(self) -> None:
         if self.failing:
@@ -213,7 +134,6 @@ class Stream:
 
     def abort(self, ignore_errors: bool) -> None:
         self.calls.append("abort")
-        self.answering.wait(PATIENCE)
         self.how["finished_callback"]()
 
     def close(self, ignore_errors: bool) -> None:
@@ -241,18 +161,6 @@ class Fake(ModuleType):
         self.streams: list[Stream] = []
         self.only_rate: int | None = None
         self.only_channels: int | None = None
-        self.looks = 0
-        """How often it was initialized."""
-        self.up = True
-
-    def _terminate(self) -> None:
-        if not self.up:
-            raise PortAudioError("PortAudio not initialized")
-        self.up = False
-
-    def _initialize(self) -> None:
-        self.looks += 1
-        self.up = True
 
     def query_devices(self) -> list[dict[str, Any]]:
         return self.listed
@@ -368,80 +276,3 @@ def test_a_missing_portaudio_is_told_with_its_cure(
     monkeypatch.setattr(sys, "meta_path", [Absent, *sys.meta_path])
     with pytest.raises(SourceError, match="apt install libportaudio2, brew install"):
         microphone.devices()
-
-
-def test_devices_are_looked_for_anew_unless_one_is_held(fake: Fake) -> None:
-    source = Microphone("front")
-    source.open()
-    looks = fake.looks
-    with Recorder() as recorder:
-        source.start(recorder.inlet)
-        fake.listed.append(described("Headset", 1))
-        devices()
-        assert fake.looks == looks
-        source.stop()
-    assert find("Headset").id == 4
-    assert fake.looks == looks + 1
-
-
-def test_an_audio_system_that_came_back_is_asked_again(
-    fake: Fake, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail() -> None:
-        raise PortAudioError("Internal PortAudio error")
-
-    with monkeypatch.context() as broken:
-        broken.setattr(fake, "_initialize", fail)
-        with pytest.raises(SourceError, match="audio system doesn't answer"):
-            devices()
-    assert not fake.up
-    assert devices()
-
-
-def test_a_device_that_took_the_place_of_another_is_not_listened_to(fake: Fake) -> None:
-    source = Microphone("front")
-    source.open()
-    fake.listed.insert(1, described("Loopback", 2))
-    with Recorder() as recorder, pytest.raises(SourceError, match="has taken its place"):
-        source.start(recorder.inlet)
-    assert not fake.streams
-    assert not microphone._held
-
-
-def test_a_device_that_never_lets_go_is_left_behind(
-    fake: Fake, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(microphone, "LETTING_GO", 0.05)
-    source = Microphone("front")
-    source.open()
-    looks = fake.looks
-    with Recorder() as recorder:
-        source.start(recorder.inlet)
-        fake.streams[0].answering.clear()
-        source.stop()
-        recorder.wait_for_the_end()
-    devices()
-    assert fake.looks == looks, "PortAudio was ended under a device that is still open"
-    fake.streams[0].answering.set()
-    wait_until_let_go(source)
-    assert fake.streams[0].calls == ["abort", "close"]
-
-
-def test_a_device_that_delivers_goes_on_and_one_that_falls_silent_is_given_up(
-    fake: Fake, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(microphone, "LOOK", 0.05)
-    source = Microphone("front")
-    source.open()
-    with Recorder() as recorder:
-        source.start(recorder.inlet)
-        hear = fake.streams[0].how["callback"]
-        until = time.monotonic() + 2 * microphone.LOOK * microphone.QUIET_LOOKS
-        while time.monotonic() < until:
-            hear(np.zeros((512, 1), np.int16), 512, None, SimpleNamespace(input_overflow=False))
-        assert not source._over.is_set()
-        assert recorder.fault is None
-        recorder.wait_for_the_end()
-        wait_until_let_go(source)
-    assert "delivers no sound any more" in str(recorder.fault)
-    assert fake.streams[0].calls == ["abort", "close"]
