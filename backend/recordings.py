@@ -17,7 +17,7 @@ from backend.hearing.framer import Framer
 from backend.hearing.segmenter import Heard, Segmenter, Utterance
 from backend.hearing.vad import make
 from backend.problems import Problem, bad_request, missing, too_large, unreadable_audio
-from backend.sources.file import how_it_breaks_off
+from backend.sources.file import how_it_breaks_off, read_onwards
 from common.api import Segment, Transcript
 from common.events import Word
 from common.profile import VadPart
@@ -49,11 +49,13 @@ class Recording:
     def heard(self, segmenter: Segmenter) -> Iterator[Heard]:
         """Yield what the segmenter hears in it. Blocks. Raises `Problem`."""
         framer: Framer | None = None
+        samples = 0
         for rate, block in self._pieces():
             if self.unwanted:
                 return
             framer = framer or Framer(rate, block.shape[1])
-            self.seconds += len(block) / rate
+            samples += len(block)
+            self.seconds = samples / rate
             if self.seconds > self.longest:
                 raise too_large(
                     f"the recording is longer than {self.longest:g} s, the limit of "
@@ -72,7 +74,7 @@ class Recording:
         import soundfile
 
         try:
-            with soundfile.SoundFile(self.file) as sound:
+            with read_onwards(soundfile.SoundFile(self.file)) as sound:
                 yield from self._decoded(sound)
         except soundfile.LibsndfileError as error:
             raise _unreadable(error.error_string.strip()) from error

@@ -118,7 +118,7 @@ def _opened(path: Path) -> "SoundFile":
         why = "is not a file" if path.exists() else "does not exist"
         raise SourceError(f"{path} {why}: give the path of a sound file on the server's machine")
     try:
-        return soundfile.SoundFile(path)
+        return read_onwards(soundfile.SoundFile(path))
     except (soundfile.SoundFileError, OSError) as error:
         raise SourceError(
             f"{path} can't be read ({error}): give WAV, FLAC, Ogg, Opus, MP3 or AIFF, "
@@ -134,6 +134,17 @@ def _read(file: "SoundFile") -> Block:
     return finite(np.asarray(file.read(count, dtype="float32", always_2d=True)))
 
 
+def read_onwards(file: "SoundFile") -> "SoundFile":
+    """Return a file just opened, made to be read to its end even where that isn't known.
+
+    After every read soundfile seeks to where it should be. The end of a FLAC without a length
+    can't be sought: its last block would be lost and the file seem broken.
+    """
+    if file.frames >= NO_LENGTH:
+        file._info.seekable = 0
+    return file
+
+
 def how_it_breaks_off(file: "SoundFile", done: int, *, failed: bool) -> str | None:
     """Return how a file that was read to its end breaks off; None if it is whole.
 
@@ -143,18 +154,10 @@ def how_it_breaks_off(file: "SoundFile", done: int, *, failed: bool) -> str | No
         failed: whether libsndfile raised an error in the place of more.
 
     """
-    if file.frames >= NO_LENGTH:
-        # It fails at the end of these, too: it can't seek to a place it doesn't know.
-        broken = failed and not _ran_to_its_end(file)
-    else:
-        broken = done < file.frames or _cut_short(file)
+    broken = failed or (done < file.frames < NO_LENGTH) or _cut_short(file)
     return (
         f"breaks off after {done / file.samplerate:.1f} s: it is not complete" if broken else None
     )
-
-
-def _ran_to_its_end(file: "SoundFile") -> bool:
-    return "END_OF_STREAM" in file.extra_info and "LOST_SYNC" not in file.extra_info
 
 
 def _cut_short(file: "SoundFile") -> bool:
