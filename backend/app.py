@@ -5,13 +5,14 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from functools import partial
 
 from quart import Quart, Response, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from backend import problems
 from backend.parts import Parts
 from backend.problems import Problem
 from backend.routes.audio import serve_audio
-from backend.routes.bodies import refuse_too_large
+from backend.routes.bodies import read_on, refuse_too_large
+from backend.routes.docs import docs
 from backend.routes.events import serve_events
 from backend.routes.pages import pages
 from backend.routes.system import health, system
@@ -20,8 +21,8 @@ from backend.security import Pace, check_origin, check_token, cors_headers
 from backend.settings import Settings, load
 from backend.sockets import Socket, Sockets
 
-OPEN = {"/health"}
-"""Paths that want no token."""
+OPEN = {docs.name, pages.name}
+"""The blueprints that want no token: there is no secret in them."""
 
 
 def create_app(settings: Settings | None = None) -> Quart:
@@ -36,7 +37,7 @@ def create_app(settings: Settings | None = None) -> Quart:
     app.config["MAX_CONTENT_LENGTH"] = None
     app.config["BODY_TIMEOUT"] = 300
     app.config["RESPONSE_TIMEOUT"] = None
-    for blueprint in (health, pages, system, transcription):
+    for blueprint in (docs, health, pages, system, transcription):
         app.register_blueprint(blueprint)
     pace = Pace(settings.max_requests)
     _guard(app, settings, pace)
@@ -66,7 +67,7 @@ def _guard(app: Quart, settings: Settings, pace: Pace) -> None:
         check_origin(settings, origin, request.headers.get("Host"))
         if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
             return Response(status=204)
-        if request.path in OPEN or request.blueprint == pages.name:
+        if request.blueprint in OPEN or isinstance(request.routing_exception, MethodNotAllowed):
             return None
         check_token(settings, request.headers.get("Authorization"))
         await refuse_too_large()
@@ -74,6 +75,7 @@ def _guard(app: Quart, settings: Settings, pace: Pace) -> None:
 
     @app.after_request
     async def allow(response: Response) -> Response:
+        await read_on()
         response.headers.update(cors_headers(settings, request.headers.get("Origin")))
         return response
 
@@ -90,7 +92,7 @@ def _explain(app: Quart, settings: Settings) -> None:
 
     @app.errorhandler(HTTPException)
     async def translate(error: HTTPException) -> Response:
-        return answer(problems.from_status(error.code or 500, error.description))
+        return answer(problems.from_http(error))
 
     @app.errorhandler(Exception)
     async def admit(error: Exception) -> Response:

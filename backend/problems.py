@@ -18,9 +18,9 @@ family, by status:
 
 import math
 from datetime import UTC, datetime
-from http import HTTPStatus
 
 from pydantic import ValidationError
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from common.api import Fault
 from common.profile import faults
@@ -120,13 +120,16 @@ def leaving() -> Problem:
     return Problem(503, "Server is stopping", "try again in a moment", {"Retry-After": "2"})
 
 
-def from_status(status: int, description: str | None) -> Problem:
-    """The framework's own refusals: an unknown path, a wrong method, a body too large."""
-    try:
-        error = HTTPStatus(status).phrase
-    except ValueError:
-        error = "Error"
-    return Problem(status, error, description or error)
+def from_http(error: HTTPException) -> Problem:
+    """The framework's own refusals: an unknown path, a wrong method."""
+    status = error.code or 500
+    if isinstance(error, MethodNotAllowed):
+        methods = ", ".join(sorted(error.valid_methods or ()))
+        details = f"this path takes {methods}; /docs tells of all"
+        return Problem(status, "Method not allowed", details, {"Allow": methods})
+    if status == 404:
+        return not_found("there is no such path; /docs lists those that there are")
+    return Problem(status, error.name, error.description or error.name)
 
 
 def ours(error: BaseException, debug: bool) -> Problem:

@@ -5,18 +5,10 @@ Times are in seconds; ``timestamp`` in errors is ISO 8601 in UTC.
 
 from typing import Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from common.events import EngineStatus, Shape, Word
-from common.profile import TranscriptionPart
-
-
-class Request(BaseModel):
-    """A body that a client sends."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False
-    )
+from common.profile import Part, TranscriptionPart
 
 
 class Fault(Shape):
@@ -81,7 +73,7 @@ class Status(Shape):
     audio: AudioStatus
 
 
-class StartRequest(Request):
+class StartRequest(Part):
     """``POST /api/v1/system/start``"""
 
     profile: str | None = None
@@ -109,7 +101,7 @@ class Stopped(Shape):
     """How many were stopped."""
 
 
-class SessionRequest(Request):
+class SessionRequest(Part):
     """``POST /api/v1/transcription/sessions``"""
 
     profile: str | None = None
@@ -235,7 +227,7 @@ class Engines(Shape):
     """What ``auto`` takes now, and why."""
 
 
-class ConfigureRequest(Request):
+class ConfigureRequest(Part):
     """``POST /api/v1/transcription/configure``: what is left out stays as it is."""
 
     engine: Literal["auto", "mlx_whisper", "openai", "pocketsphinx"] = "auto"
@@ -287,7 +279,7 @@ class TranscriptionStatus(Shape):
     sessions: list[SessionFigures]
 
 
-class TranscribeRequest(Request):
+class TranscribeRequest(Part):
     """``POST /api/v1/transcription/transcribe`` as JSON."""
 
     audio_data: str

@@ -228,7 +228,7 @@ class Unknown(Event):
     durable: ClassVar[bool] = False
 
 
-_KINDS: tuple[type[Event], ...] = (
+KINDS: tuple[type[Event], ...] = (
     SystemStatus,
     SpeechDetected,
     SpeechEnded,
@@ -242,7 +242,8 @@ _KINDS: tuple[type[Event], ...] = (
     Error,
     Welcome,
 )
-_BY_NAME: dict[str, type[Event]] = {kind.model_fields["event"].default: kind for kind in _KINDS}
+"""Every event of this version."""
+_BY_NAME: dict[str, type[Event]] = {kind.model_fields["event"].default: kind for kind in KINDS}
 
 EVENT_NAMES = tuple(_BY_NAME)
 """The types a client may ask for with ``events=``."""
@@ -271,8 +272,9 @@ def parse(text: str | bytes) -> Event:
         raise MalformedEvent(str(error)) from error
 
 
-__all__ = [kind.__name__ for kind in _KINDS] + [
+__all__ = [kind.__name__ for kind in KINDS] + [
     "EVENT_NAMES",
+    "KINDS",
     "EngineStatus",
     "Event",
     "MalformedEvent",

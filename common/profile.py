@@ -18,12 +18,28 @@ class BadProfile(ValueError):
     """Settings that don't fit the schema; the text names each field and what it may hold."""
 
 
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 class Part(BaseModel):
-    """A section of a profile: strict about names, with its docs as the schema's descriptions."""
+    """A section of a profile, or another thing that a client sends.
+
+    Strict about names and types: nothing unknown, no text for a number. Its docstrings are the
+    schema's descriptions.
+    """
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False
+        frozen=True, strict=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _two_point_nought_is_two(cls, given: Any) -> Any:
+        """JSON doesn't tell whole numbers from others: 2.0 is as good as 2."""
+        if not isinstance(given, dict):
+            return given
+        return {name: _whole(value) for name, value in given.items()}
 
 
 class TranscriptionPart(Part):
@@ -108,8 +124,23 @@ class AudioPart(Part):
     """Factor on the samples."""
 
 
+# What `Profile._something_must_start_it` refuses, in the words of JSON Schema.
+_NOTHING_STARTS_IT: dict[str, Any] = {
+    "properties": {
+        "transcription": {
+            "properties": {"auto_start": {"const": False}},
+            "required": ["auto_start"],
+        },
+        "wake_word": {"properties": {"enabled": {"const": False}}},
+    },
+    "required": ["transcription"],
+}
+
+
 class Profile(Part):
     """Everything a session needs to know."""
+
+    model_config = ConfigDict(json_schema_extra={"not": _NOTHING_STARTS_IT})
 
     description: str = Field("", max_length=500)
     transcription: TranscriptionPart = TranscriptionPart()

@@ -34,7 +34,12 @@ def repository(model: str) -> str:
 
 def is_folder(model: str) -> bool:
     """Whether a model is named by its folder, there or not, rather than by a hub's name."""
-    return model.startswith((".", "/", "~")) or Path(model).is_dir()
+    if model.startswith((".", "/", "~")):
+        return True
+    try:
+        return Path(model).is_dir()
+    except (OSError, ValueError):  # Too long, or no text that a path can be.
+        return False
 
 
 def cached(model: str) -> Path | None:
@@ -45,7 +50,7 @@ def cached(model: str) -> Path | None:
     where = _cache() / f"models--{repository(model).replace('/', '--')}"
     try:
         revision = (where / "refs" / "main").read_text().strip()
-    except (OSError, UnicodeDecodeError):
+    except (OSError, ValueError):
         return None
     folder = where / "snapshots" / revision
     return folder if revision and not lacks(folder) else None
@@ -80,7 +85,7 @@ def find(model: str, downloading: Callable[[], None]) -> Path:
 
     """
     if is_folder(model):
-        return _checked(Path(model).expanduser())
+        return _checked(model)
     known = cached(model)
     if known:
         return known
@@ -100,8 +105,13 @@ def _cache() -> Path:
     return Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub").expanduser()
 
 
-def _checked(folder: Path) -> Path:
-    if not folder.is_dir():
+def _checked(name: str | Path) -> Path:
+    try:
+        folder = Path(name).expanduser()
+        there = folder.is_dir()
+    except (OSError, RuntimeError, ValueError) as error:  # A zero byte, an unknown ~user.
+        raise EngineError(f"transcription.model can't be {str(name)[:80]!r}: {error}") from error
+    if not there:
         raise EngineError(f"there is no folder {folder}: give transcription.model one that is")
     missing = lacks(folder)
     if missing:

@@ -4,7 +4,9 @@ Quart's own limit refuses before the body is read, and a client that is still se
 connection broken instead of the answer. Here what is too much is read and thrown away first.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import TypeVar
 
 from pydantic import BaseModel, SerializeAsAny, ValidationError
@@ -15,6 +17,11 @@ from backend.problems import Problem, bad_request, malformed, too_large
 from common.api import Success
 
 Shape = TypeVar("Shape", bound=BaseModel)
+
+SMALL = 1 << 20
+"""Bytes of a body that nobody wanted that are read away."""
+SOON = 2.0
+"""Seconds that they may take."""
 
 
 async def body(shape: type[Shape]) -> Shape:
@@ -47,6 +54,21 @@ async def refuse_too_large() -> None:
         async for _ in request.body:
             pass
         raise over(limit)
+
+
+async def read_on() -> None:
+    """Read away what is left of a small body that comes soon.
+
+    Hypercorn ends a connection whose request was answered before it was all there, without
+    saying so; the client's next request on it would fail.
+    """
+    left = SMALL
+    with suppress(TimeoutError):
+        async with asyncio.timeout(SOON):
+            async for piece in request.body:
+                left -= len(piece)
+                if left < 0:
+                    return
 
 
 def over(limit: int) -> Problem:

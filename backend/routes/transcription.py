@@ -3,7 +3,7 @@
 import base64
 import binascii
 import tempfile
-from typing import IO, Any
+from typing import IO
 
 from pydantic import ValidationError
 from quart import Blueprint, Response, request
@@ -88,28 +88,36 @@ async def transcribe_audio() -> Response:
 
 
 async def _receive(spool: IO[bytes]) -> TranscribeRequest:
-    """Put the audio of the request into the spool; return what else it says."""
+    """Put the audio of the request into the spool; return what else it says.
+
+    The query counts with every kind of body; what the body says too wins.
+    """
     kind = (request.mimetype or "").lower()
+    wish = _wish(dict(request.args))
     if kind == "application/json":
-        wish = await body(TranscribeRequest)
-        limit = parts().settings.max_base64_mb
-        if len(wish.audio_data) > limit << 20:
-            raise too_large(
-                f"audio_data is over {limit} MiB of base64, the limit of STT_SERVER_MAX_BASE64_MB; "
-                "send the file itself as the body: that takes a quarter less"
-            )
-        spool.write(_decoded(wish.audio_data))
+        wish = _over(wish, await _receive_json(spool))
     elif kind == "multipart/form-data":
-        wish = await _receive_form(spool)
+        wish = _over(wish, await _receive_form(spool))
     else:
         async for chunk in pieces():
             spool.write(chunk)
-        wish = _wish(dict(request.args))
         if kind in HEADERLESS and wish.format is None:
             wish = wish.model_copy(update={"format": "pcm_s16le"})
     if not spool.tell() and not (wish.session_id and wish.is_final):
         raise bad_request("there is no audio in the request", "No audio")
     spool.seek(0)
+    return wish
+
+
+async def _receive_json(spool: IO[bytes]) -> TranscribeRequest:
+    wish = await body(TranscribeRequest)
+    limit = parts().settings.max_base64_mb
+    if len(wish.audio_data) > limit << 20:
+        raise too_large(
+            f"audio_data is over {limit} MiB of base64, the limit of STT_SERVER_MAX_BASE64_MB; "
+            "send the file itself as the body: that takes a quarter less"
+        )
+    spool.write(_decoded(wish.audio_data))
     return wish
 
 
@@ -124,11 +132,16 @@ async def _receive_form(spool: IO[bytes]) -> TranscribeRequest:
     return _wish(dict(await request.form))
 
 
-def _wish(fields: dict[str, Any]) -> TranscribeRequest:
+def _wish(fields: dict[str, str]) -> TranscribeRequest:
+    """Return what the fields of a query or a form say; they are text, whatever they mean."""
     try:
-        return TranscribeRequest.model_validate({"audio_data": "", **fields})
+        return TranscribeRequest.model_validate_strings({"audio_data": "", **fields}, strict=False)
     except ValidationError as error:
         raise malformed(error) from error
+
+
+def _over(below: TranscribeRequest, above: TranscribeRequest) -> TranscribeRequest:
+    return below.model_copy(update=above.model_dump(exclude_unset=True))
 
 
 def _decoded(text: str) -> bytes:

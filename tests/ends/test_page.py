@@ -263,6 +263,21 @@ async def test_why_there_is_no_microphone_is_told(browser: Browser, server: Runn
 
 
 @in_browser
+@pytest.mark.parametrize("path", ["/docs", "/redoc"])
+async def test_the_document_is_shown_with_nothing_from_outside(
+    browser: Browser, server: Running, path: str
+) -> None:
+    asked: list[str] = []
+    async with page_of(browser, server.url) as page:
+        page.on("request", lambda request: asked.append(request.url))
+        await page.goto(server.url + path)
+        wanted = page.get_by_text("/api/v1/transcription/transcribe").first
+        await expect(wanted).to_be_attached(timeout=PATIENT)
+        await expect(page.get_by_text("Realtime MLX STT").first).to_be_visible()
+    assert [url for url in asked if not url.startswith((server.url, "data:", "blob:"))] == []
+
+
+@in_browser
 async def test_words_come_and_go_as_the_server_says(browser: Browser, server: Running) -> None:
     async with page_of(browser, server.url) as page:
         await connected(page)

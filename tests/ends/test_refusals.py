@@ -109,9 +109,34 @@ async def test_starting_twice_and_stopping_twice_are_conflicts(
     assert [s.session_id for s in await client.sessions()] == [second.session_id]
 
 
+@pytest.mark.parametrize(
+    ("path", "status"), [("/api/v1/nothing", 404), ("/api/v1/system/stop", 409)]
+)
+async def test_a_connection_lives_on_after_a_body_that_nobody_read(
+    server: Running, path: str, status: int
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nContent-Length: 2\r\n\r\n"
+    for _ in range(3):
+        writer.write(head.encode())
+        await asyncio.sleep(0.2)
+        writer.write(b"{}")
+        async with asyncio.timeout(10):
+            answer = await reader.readuntil(b"\r\n\r\n")
+            assert answer.startswith(b"HTTP/1.1 %d" % status)
+            length = next(
+                line for line in answer.lower().split(b"\r\n") if b"content-length" in line
+            )
+            await reader.readexactly(int(length.split(b":")[1]))
+    writer.close()
+    await writer.wait_closed()
+
+
 async def test_unknown_paths_and_methods_answer_in_the_same_form(http: httpx.AsyncClient) -> None:
-    is_fault(await http.get("/api/v1/nothing"), 404)
-    is_fault(await http.delete("/health"), 405)
+    is_fault(await http.get("/api/v1/nothing"), 404, "/docs")
+    wrong = await http.delete("/health")
+    is_fault(wrong, 405, "GET")
+    assert "GET" in wrong.headers["allow"]
     is_fault(await http.get("/api/v1/system/profiles/nothing"), 404, "vad-triggered")
     is_fault(await http.delete("/api/v1/transcription/sessions/none"), 404, "none")
 

@@ -66,6 +66,16 @@ def test_a_name_that_is_none_is_told_without_the_hub(cache: Path):
         find("bsae", fail)
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["\x00", "/\x00", "./\x00", "~nobody-of-that-name/x", "x" * 400, "/" + "x" * 400, "\ud800"],
+)
+def test_a_name_that_can_be_no_path_is_told(cache: Path, name: str):
+    with pytest.raises(EngineError, match="transcription.model"):
+        find(name, fail)
+    assert cached(name) is None
+
+
 def test_a_hub_out_of_reach_is_told_with_the_cure(cache: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
     asked: list[str] = []

@@ -1,0 +1,384 @@
+"""What ``/openapi.json`` says: OpenAPI 3.1, made of the shapes of `common.api`.
+
+The operations stand in one table; a test compares it with the routes. The two WebSockets,
+which OpenAPI has no words for, are told in the description, and their events as schemas.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from backend import meters
+from common import VERSION
+from common.api import (
+    AudioHello,
+    Configured,
+    ConfigureRequest,
+    Devices,
+    Engines,
+    Fault,
+    Health,
+    NamedProfile,
+    ProfileDeleted,
+    Profiles,
+    ProfileSaved,
+    SessionClosed,
+    SessionOpened,
+    SessionRequest,
+    Sessions,
+    Started,
+    StartRequest,
+    Status,
+    Stopped,
+    Success,
+    TranscribeRequest,
+    Transcript,
+    TranscriptionStatus,
+)
+from common.events import KINDS
+from common.profile import NAME, Profile
+
+Json = dict[str, Any]
+
+SCHEMAS = "#/components/schemas/"
+REFUSALS = {
+    400: ("BadRequest", "The request is malformed: each fault with its path."),
+    401: ("Unauthorized", "The token is missing or wrong."),
+    403: ("Forbidden", "A web page of a foreign origin, or a name the server isn't known by."),
+    404: ("NotFound", "There is nothing of that name; the details list what there is."),
+    409: ("Conflict", "The state forbids it; the details say how to get past that."),
+    413: ("TooLarge", "More than the limits of the server allow."),
+    415: ("UnreadableAudio", "The audio can't be decoded."),
+    429: ("TooMany", "Too many requests, sessions or recordings at a time."),
+    500: ("OurFault", "The server failed; its log has the reason."),
+    503: ("NotAvailable", "An engine, model, key or device is missing, or the server is leaving."),
+}
+"""What may be answered instead: the component's name and what it means, by status."""
+
+DESCRIPTION = """\
+A realtime speech-to-text server. Times are in seconds, levels in dBFS, errors always in one form
+(`Fault`).
+
+## Events out: WebSocket /api/v1/ws
+
+Text frames, one flat JSON object each: one of the schemas that carry `event`, beginning with
+`Welcome`. Durable events are numbered (`seq`). The query may hold `events=transcription,wake_word`
+(only these), `session=ID` (only its), `levels=false` and `since=SEQ` (what was missed comes first).
+Text commands: `{"command":"ping"}` and `{"command":"subscribe","events":[…],"session":ID,
+"levels":true}`. A client that can't keep up is closed with 1013 and may resume.
+
+## Sound in: WebSocket /api/v1/audio
+
+The first text frame is an `AudioHello`; then binary frames of samples, of any length, and the text
+commands `{"command":"flush"}` and `{"command":"stop"}`. The same socket carries back the session's
+events, the last of them `SessionStopped`.
+
+Where the server wants a token, both sockets take it as REST does; a browser offers the subprotocols
+`stt.v1` and `bearer.` + base64url(TOKEN).
+"""
+
+TAGS = {
+    "system": "The server, its own listening, profiles and devices.",
+    "transcription": "Recordings, sessions that a client feeds, and the engine.",
+    "server": "What stands outside the versioned interface.",
+}
+
+PROFILE_NAME: Json = {"type": "string", "pattern": f"^{NAME.pattern}$"}
+SESSION_ID: Json = {"type": "string", "minLength": 1}
+FILE_NAME: Json = {"type": "string", "minLength": 1}
+QUERY = ("format", "session_id", "is_final", "language", "prompt", "words")
+"""The fields of `TranscribeRequest` that may stand in the query or a form."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One method of one path."""
+
+    method: Literal["get", "post", "put", "delete"]
+    path: str
+    summary: str
+    answer: type[BaseModel] | str
+    """The shape of the answer's JSON, or the content type of one that isn't."""
+    takes: type[BaseModel] | None = None
+    """The shape of the body."""
+    refusals: tuple[int, ...] = ()
+    """The statuses it may refuse with, beside those that all have."""
+    open: bool = False
+    """It wants no token."""
+    parameters: tuple[tuple[str, Json], ...] = ()
+    """Names in the path, and what they may be."""
+
+    @property
+    def tag(self) -> str:
+        parts = self.path.split("/")
+        return parts[3] if self.path.startswith("/api/v1/") else "server"
+
+    @property
+    def name(self) -> str:
+        """A word for programs that make clients from the document: ``post_system_start``."""
+        words = self.path.removeprefix("/api/v1").replace(".", "_").split("/")
+        return "_".join([self.method, *(word.strip("{}") for word in words if word)])
+
+
+_PROFILE = (("name", PROFILE_NAME),)
+_SESSION = (("session_id", SESSION_ID),)
+_FILE = (("name", FILE_NAME),)
+_V1 = "/api/v1"
+
+OPERATIONS = (
+    Operation("get", "/health", "Whether the server lives", Health, open=True),
+    Operation("get", "/metrics", "Figures for Prometheus", meters.CONTENT_TYPE),
+    Operation("get", "/", "The web page", "text/html; charset=utf-8", open=True),
+    Operation("get", "/web/{name}", "A file of the web page", "*/*", None, (404,), True, _FILE),
+    Operation("get", "/openapi.json", "This document", "application/json", open=True),
+    Operation("get", "/docs", "This document in Swagger UI", "text/html; charset=utf-8", open=True),
+    Operation("get", "/redoc", "This document in Redoc", "text/html; charset=utf-8", open=True),
+    Operation("get", "/docs/{name}", "A file of those two", "*/*", None, (404,), True, _FILE),
+    Operation("get", f"{_V1}/system/status", "State and configuration", Status),
+    Operation(
+        "post",
+        f"{_V1}/system/start",
+        "Start the server's own listening",
+        Success[Started],
+        StartRequest,
+        (400, 404, 409, 413, 429, 503),
+    ),
+    Operation(
+        "post",
+        f"{_V1}/system/stop",
+        "Stop all transcription; speech in progress is finished and delivered first",
+        Success[Stopped],
+        None,
+        (409,),
+    ),
+    Operation("get", f"{_V1}/system/profiles", "The profiles, and the default", Profiles),
+    Operation(
+        "get",
+        f"{_V1}/system/profiles/{{name}}",
+        "A profile",
+        NamedProfile,
+        None,
+        (400, 404),
+        parameters=_PROFILE,
+    ),
+    *(
+        Operation(
+            method,
+            f"{_V1}/system/profiles/{{name}}",
+            "Save a profile, or replace a saved one",
+            Success[ProfileSaved],
+            Profile,
+            (400, 409, 413, 503),
+            parameters=_PROFILE,
+        )
+        for method in ("post", "put")
+    ),
+    Operation(
+        "delete",
+        f"{_V1}/system/profiles/{{name}}",
+        "Delete a saved profile",
+        Success[ProfileDeleted],
+        None,
+        (404, 409, 503),
+        parameters=_PROFILE,
+    ),
+    Operation(
+        "get",
+        f"{_V1}/system/profiles/{{name}}/export",
+        "A profile as a file, to be saved under any name",
+        Profile,
+        None,
+        (400, 404),
+        parameters=_PROFILE,
+    ),
+    Operation("get", f"{_V1}/system/devices", "Input devices", Devices, None, (503,)),
+    Operation("get", f"{_V1}/system/engines", "Engines, and what they lack", Engines),
+    Operation(
+        "post",
+        f"{_V1}/transcription/configure",
+        "Change what every session starts with",
+        Success[Configured],
+        ConfigureRequest,
+        (400, 413, 503),
+    ),
+    Operation(
+        "get", f"{_V1}/transcription/status", "How engine and sessions do", TranscriptionStatus
+    ),
+    Operation("get", f"{_V1}/transcription/sessions", "The open sessions", Sessions),
+    Operation(
+        "post",
+        f"{_V1}/transcription/sessions",
+        "Open a session that is fed with requests",
+        Success[SessionOpened],
+        SessionRequest,
+        (400, 404, 409, 413, 503),
+    ),
+    Operation(
+        "delete",
+        f"{_V1}/transcription/sessions/{{session_id}}",
+        "End a session; what it still holds is transcribed first",
+        Success[SessionClosed],
+        None,
+        (404,),
+        parameters=_SESSION,
+    ),
+    Operation(
+        "post",
+        f"{_V1}/transcription/transcribe",
+        "Transcribe a recording, or feed a session a chunk",
+        Transcript,
+        TranscribeRequest,
+        (400, 404, 409, 413, 415, 503),
+    ),
+)
+
+
+def document(*, wants_token: bool) -> Json:
+    """Return the OpenAPI document of a server that wants a token, or doesn't."""
+    paths: dict[str, Json] = {}
+    for operation in OPERATIONS:
+        paths.setdefault(operation.path, {})[operation.method] = _operation(operation, wants_token)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Realtime MLX STT",
+            "version": VERSION,
+            "description": DESCRIPTION,
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": "/"}],
+        "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
+        "paths": paths,
+        "components": {
+            "schemas": _schemas(),
+            "responses": {
+                name: _response(status, meaning) for status, (name, meaning) in REFUSALS.items()
+            },
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def _operation(operation: Operation, wants_token: bool) -> Json:
+    guarded = not operation.open
+    statuses = {*operation.refusals, 500}
+    if operation.path != "/health":
+        statuses |= {403, 429}
+    if wants_token and guarded:
+        statuses.add(401)
+    told: Json = {
+        "operationId": operation.name,
+        "summary": operation.summary,
+        "tags": [operation.tag],
+        "responses": {
+            "200": {"description": operation.summary, "content": _content(operation.answer)},
+            **{
+                str(status): {"$ref": f"#/components/responses/{REFUSALS[status][0]}"}
+                for status in sorted(statuses)
+            },
+        },
+    }
+    if operation.parameters:
+        told["parameters"] = [
+            {"name": name, "in": "path", "required": True, "schema": schema}
+            for name, schema in operation.parameters
+        ]
+    if operation.takes is TranscribeRequest:
+        told["parameters"] = list(_query())
+        told["requestBody"] = {"required": True, "content": _audio()}
+    elif operation.takes:
+        told["requestBody"] = {
+            "required": operation.takes is Profile,
+            "content": _content(operation.takes),
+        }
+    if wants_token and guarded:
+        told["security"] = [{"token": []}]
+    return told
+
+
+def _content(answer: type[BaseModel] | str) -> Json:
+    if answer == "application/json":
+        return {answer: {"schema": {"type": "object"}}}
+    if isinstance(answer, str):
+        return {answer: {"schema": {"type": "string"}}}
+    return {"application/json": {"schema": {"$ref": SCHEMAS + _named(answer)}}}
+
+
+def _query() -> Iterator[Json]:
+    fields = TranscribeRequest.model_json_schema()["properties"]
+    for name in QUERY:
+        yield {
+            "name": name,
+            "in": "query",
+            "description": fields[name].get("description", ""),
+            "schema": _without_null(fields[name]),
+        }
+
+
+def _audio() -> Json:
+    fields = TranscribeRequest.model_json_schema()["properties"]
+    form = {"file": {"type": "string", "contentMediaType": "application/octet-stream"}}
+    form |= {name: _without_null(fields[name]) for name in QUERY}
+    raw = {"schema": {"type": "string", "contentMediaType": "application/octet-stream"}}
+    return {
+        **_content(TranscribeRequest),
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "properties": form,
+                "required": ["file"],
+                "additionalProperties": False,
+            }
+        },
+        # WAV, FLAC, OGG/Opus and MP3 under any name; headerless PCM under its own.
+        "application/octet-stream": raw,
+        "audio/*": raw,
+    }
+
+
+def _without_null(schema: Json) -> Json:
+    """A field of a query or a form can't be null: it is left out."""
+    schema = {key: value for key, value in schema.items() if key not in {"default", "title"}}
+    for kind in schema.pop("anyOf", []):
+        if kind != {"type": "null"}:
+            schema |= kind
+    return schema
+
+
+def _response(status: int, meaning: str) -> Json:
+    response: Json = {"description": meaning, "content": _content(Fault)}
+    if status == 429:
+        seconds = {"description": "Seconds to wait", "schema": {"type": "string"}}
+        response["headers"] = {"Retry-After": seconds}
+    if status == 401:
+        response["headers"] = {"WWW-Authenticate": {"schema": {"type": "string"}}}
+    return response
+
+
+def _named(shape: type[BaseModel]) -> str:
+    return shape.__name__.replace("[", "_").replace("]", "")
+
+
+def _schemas() -> Json:
+    requests = {operation.takes for operation in OPERATIONS if operation.takes} | {AudioHello}
+    answers = {
+        operation.answer for operation in OPERATIONS if not isinstance(operation.answer, str)
+    }
+    answers |= {Fault, *KINDS}
+    schemas: Json = {}
+    for shapes, mode in ((answers, "serialization"), (requests, "validation")):
+        ordered = sorted(shapes, key=_named)
+        _, made = models_json_schema(
+            [(shape, mode) for shape in ordered],  # type: ignore[misc]
+            ref_template=SCHEMAS + "{model}",
+        )
+        schemas |= {name.rstrip("_"): schema for name, schema in made["$defs"].items()}
+    # These are dicts to Python: a part of a profile, and one that a newer server may have saved.
+    profile = {"$ref": SCHEMAS + "Profile"}
+    schemas["NamedProfile"]["properties"]["config"] = profile
+    for name in ("StartRequest", "SessionRequest", "AudioHello"):
+        schemas[name]["properties"]["custom_config"] |= profile
+    return schemas
