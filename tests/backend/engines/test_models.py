@@ -71,7 +71,7 @@ def test_a_name_that_is_none_is_told_without_the_hub(cache: Path):
     ["\x00", "/\x00", "./\x00", "~nobody-of-that-name/x", "x" * 400, "/" + "x" * 400, "\ud800"],
 )
 def test_a_name_that_can_be_no_path_is_told(cache: Path, name: str):
-    with pytest.raises(EngineError, match="transcription.model"):
+    with pytest.raises(EngineError, match=r"transcription\.model"):
         find(name, fail)
     assert cached(name) is None
 
