@@ -5,6 +5,8 @@ thread that made them. Stock `transcribe()` pads every call to 30 s; that is lef
 """
 
 import ctypes
+import gc
+import importlib
 import inspect
 import math
 import platform
@@ -73,6 +75,7 @@ class MlxWhisper:
         folder = find(self.model, lambda: progress("download", 0, None))
         progress("load", 0, None)
         _preload_openblas()
+        _import_package()
         import mlx.core as mx
         from mlx_whisper.decoding import DecodingOptions
         from mlx_whisper.transcribe import transcribe
@@ -218,6 +221,24 @@ def _preload_openblas() -> None:
             ctypes.CDLL("libopenblas.so.0", mode=ctypes.RTLD_GLOBAL)
         except OSError:
             pass  # It runs without, slowly.
+
+
+def _import_package() -> None:
+    """Import all of the package, once, without rounds of the cycle collector.
+
+    What it imports are tens of thousands of objects. A round over them holds the GIL, and the
+    event loop with it, for 70 ms; from here on they are left out of all rounds.
+    """
+    if "mlx_whisper.transcribe" in sys.modules:
+        return
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        importlib.import_module("mlx_whisper.transcribe")
+    finally:
+        if collecting:
+            gc.enable()
+    gc.freeze()
 
 
 def _load(folder: Path, dtype: Any) -> Any:
