@@ -4,8 +4,9 @@
 
 Each clip goes through the server's own segmenter in frames of 32 ms, with a second of silence
 before and 1.5 s after, clean and with the noise of a clip without speech mixed in at 10 dB SNR.
-Where speech begins and ends is told by the clips' word times. Prints a table, what each
-detector costs, and nothing else; misses are named on stderr.
+Where speech begins and ends is told by the clips' word times; of clips that have none it is only
+asked whether they are heard. Prints a table, what each detector costs, and nothing else; misses
+are named on stderr.
 """
 
 import argparse
@@ -108,18 +109,36 @@ def padded(sound: Sound) -> Sound:
 
 def noisy(sound: Sound, clip: dict[str, Any], noise: Sound) -> Sound:
     """Return the padded sound with noise under all of it, `SNR` below its speech."""
-    first, last = round(clip["first_word_start"] * RATE), round(clip["last_word_end"] * RATE)
     whole = padded(sound)
     under = np.resize(noise, len(whole))
-    speech_power = np.mean(sound[first:last] ** 2)
+    speech_power = np.mean(speech_of(sound, clip) ** 2)
     scale = np.sqrt(speech_power / 10 ** (SNR / 10) / max(1e-12, np.mean(under**2)))
     return whole + scale * under
 
 
+def speech_of(sound: Sound, clip: dict[str, Any]) -> Sound:
+    """Return the sound from the first word to the last; without their times, its loud frames."""
+    if is_timed(clip):
+        return sound[round(clip["first_word_start"] * RATE) : round(clip["last_word_end"] * RATE)]
+    frames = sound[: len(sound) // FRAME * FRAME].reshape(-1, FRAME)
+    powers = np.mean(frames**2, axis=1)
+    loud: Sound = frames[powers > powers.max() / 100]
+    return loud
+
+
+def is_timed(clip: dict[str, Any]) -> bool:
+    """Whether it is known where its words are."""
+    return clip.get("first_word_start") is not None
+
+
 def score(tally: Tally, clip: dict[str, Any], heard: Heard, length: int, vad: VadPart) -> None:
     """Add what was heard of a clip to the tally."""
-    first, last = BEFORE + clip["first_word_start"], BEFORE + clip["last_word_end"]
     tally.clips += 1
+    if not is_timed(clip):
+        if not heard.spans:
+            tally.missed.append(clip["file"])
+        return
+    first, last = BEFORE + clip["first_word_start"], BEFORE + clip["last_word_end"]
     truth = np.zeros(length // FRAME, bool)
     truth[round(first * RATE / FRAME) : round(last * RATE / FRAME)] = True
     told = np.zeros(length // FRAME, bool)
@@ -149,7 +168,7 @@ def measure(folder: Path, vad: VadPart) -> Iterator[tuple[str, Tally]]:
     """Yield a tally per condition."""
     clips = [json.loads(line) for line in (folder / "manifest.jsonl").read_text().splitlines()]
     noises = [read(folder / clip["file"]) for clip in clips if clip["kind"] == "nonspeech"]
-    spoken = [clip for clip in clips if clip.get("first_word_start") is not None]
+    spoken = [clip for clip in clips if clip["kind"] in {"speech", "command"}]
     for condition in ("clean", "10 dB"):
         tally = Tally()
         for number, clip in enumerate(spoken):

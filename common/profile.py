@@ -91,7 +91,7 @@ class VadPart(Part):
     """Seconds of speech that make an utterance; shorter sounds are dropped."""
     min_silence_duration: float = Field(0.7, ge=0.1, le=10)
     """Seconds of silence that end an utterance."""
-    pre_speech: float = Field(0.5, ge=0, le=5)
+    pre_speech: float = Field(0.8, ge=0, le=5)
     """Seconds of sound kept from before speech was noticed, so that first words are whole."""
     max_utterance: float = Field(28.0, ge=2, le=600)
     """Seconds after which an utterance is cut, at its quietest place."""

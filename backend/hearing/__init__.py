@@ -34,7 +34,9 @@ class Detector(Protocol):
     """One frame in, one verdict out. Keeps the state of one stream."""
 
     start: float
-    """`Scores.speech` from which a frame begins speech."""
+    """`Scores.speech` from which a frame begins speech, together with another of the next two."""
+    at_once: float
+    """`Scores.speech` from which a single frame begins it; not below `start`."""
     hold: float
     """`Scores.speech` from which a frame continues it; not above `start`."""
     sure: float

@@ -216,7 +216,8 @@ class Segmenter:
 
     def _wait(self, kept: _Kept) -> Iterator[Heard]:
         self._recent.append(self._detector is None or kept.score >= self._detector.start)
-        if self._recent.count(True) >= self._confirm_by:
+        plain = self._detector is not None and kept.score >= self._detector.at_once
+        if plain or self._recent.count(True) >= self._confirm_by:
             yield from self._begin()
         else:
             self._forget(len(self._kept) - self._pre_speech - CONFIRM_WITHIN)

@@ -54,6 +54,7 @@ class WebRtc:
             raise _missing("WebRTC", "webrtcvad-wheels") from error
         duration = vad.parameters.frame_duration_ms
         self.start = 0.9 - 0.5 * vad.sensitivity
+        self.at_once = math.inf
         self.hold = self.start / 2
         self.sure = self.start
         self._judge = Vad(webrtc_aggressiveness(vad))
@@ -79,6 +80,7 @@ class Silero:
     def __init__(self, vad: VadPart) -> None:
         """Set up for a stream; the first one loads the network. Raises `DetectorError`."""
         self.start = silero_threshold(vad)
+        self.at_once = math.inf
         self.hold = 0.7 * self.start
         self.sure = self.start + 0.86 * (1 - self.start)
         self._network = _silero()
@@ -107,15 +109,15 @@ class Combined:
 
     WebRTC's no takes most from a Silero score in the middle and nothing from a certain one,
     so very quiet speech, which WebRTC never hears, is still heard. Where both agree, lower
-    thresholds than Silero's alone are safe, and speech is noticed earlier. Noise can't hold it
-    open on WebRTC's word.
+    thresholds than Silero's alone are safe, and speech is noticed earlier: from one frame, if
+    that one is plain. Noise can't hold it open on WebRTC's word.
     """
 
     def __init__(self, vad: VadPart) -> None:
         """Set up both for a stream. Raises `DetectorError`."""
         self._webrtc, self._silero = WebRtc(vad), Silero(vad)
-        self.start = 0.6 * self._silero.start
-        self.hold = 0.5 * self._silero.start
+        self.start = self.hold = 0.6 * self._silero.start
+        self.at_once = 2 * self.start
         self.sure = self._silero.sure
 
     def __call__(self, frame: Samples) -> Scores:

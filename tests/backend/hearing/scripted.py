@@ -11,6 +11,7 @@ from common.profile import VadPart
 
 class Scripted:
     start = 0.5
+    at_once = 2.0
     hold = 0.35
     sure = 0.9
 

@@ -102,6 +102,13 @@ def test_speech_is_told_as_soon_as_two_of_three_frames_are_speech() -> None:
     assert heard[3][0].confidence == pytest.approx(2 / 3)
 
 
+def test_a_plain_frame_alone_begins_speech(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Scripted, "at_once", 0.8)
+    segmenter = Segmenter(Scripted([0, 0.7, 0, 0.8]), VadPart(), None)
+    heard = [of(SpeechBegan, list(segmenter.hear(frame))) for frame in numbered(4)]
+    assert [len(began) for began in heard] == [0, 0, 0, 1]
+
+
 def test_speech_begins_where_the_scores_began_to_rise() -> None:
     (began,) = of(SpeechBegan, segmented([*SILENCE, 0.4, 0.45, *YES]))
     assert began.start == pytest.approx(40 * A_FRAME)

@@ -75,7 +75,7 @@ def test_a_higher_sensitivity_lowers_every_threshold(
         assert values == sorted(values, reverse=True), threshold
         assert len(set(values)) == 11, threshold
         assert all(0 < value <= 1 for value in values), threshold
-    assert all(one.hold < one.start <= one.sure for one in made)
+    assert all(one.hold <= one.start <= min(one.sure, one.at_once) for one in made)
 
 
 def test_a_higher_sensitivity_makes_webrtc_reject_less() -> None:
