@@ -68,6 +68,7 @@ check: lint test
 bench: $(VENV)/developed
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.accuracy
+	$(BIN)/python -m benchmarks.hearing
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -204,7 +204,7 @@ def report(name: str, condition: str, tally: Tally) -> None:
     ms = [round(1000 * statistics.median(times)) for times in (tally.onsets, tally.ends)]
     false = str(tally.false_utterances) if condition == "clean" else ""
     cells = [name, condition, tally.clips, len(tally.missed), *ms, len(tally.late_audio)]
-    print("| " + " | ".join(map(str, [*cells, false, f"{100 * tally.f1:.1f}"])) + " |", flush=True)
+    print("| " + " | ".join(map(str, [*cells, false, f"{100 * tally.f1:.2f}"])) + " |", flush=True)
     for what, files in (("missed", tally.missed), ("late", tally.late_audio)):
         if files:
             print(f"{name}, {condition}, {what}: {', '.join(files)}", file=sys.stderr)

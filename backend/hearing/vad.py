@@ -35,6 +35,15 @@ LEVEL_MEMORY = 3.2
 DOUBT = 0.6
 """How much WebRTC's no takes from a Silero score that is itself unsure."""
 
+AT_FLOOR = 0.5
+"""What is left of an unsure score where the sound is no louder than the room."""
+FLOOR_RATIO = 2.0
+"""How much more power than the least that was heard lately is still the room: 3 dB."""
+FLOOR_MEAN = 4
+"""Frames whose mean power is compared: one alone may fall between two periods of a voice."""
+FLOOR_MEMORY = 3.0
+"""Seconds of that "lately": longer than anyone speaks without a pause for breath or a stop."""
+
 
 class DetectorError(Exception):
     """A detector can't be made here. The text says what is missing and how to get it."""
@@ -110,7 +119,8 @@ class Combined:
     WebRTC's no takes most from a Silero score in the middle and nothing from a certain one,
     so very quiet speech, which WebRTC never hears, is still heard. Where both agree, lower
     thresholds than Silero's alone are safe, and speech is noticed earlier: from one frame, if
-    that one is plain. Noise can't hold it open on WebRTC's word.
+    that one is plain. Noise can't hold it open on WebRTC's word, nor on a middling score of
+    Silero's for sound that has sunk to the level of the room.
     """
 
     def __init__(self, vad: VadPart) -> None:
@@ -119,12 +129,31 @@ class Combined:
         self.start = self.hold = 0.6 * self._silero.start
         self.at_once = 2 * self.start
         self.sure = self._silero.sure
+        self._floor = NoiseFloor()
 
     def __call__(self, frame: Samples) -> Scores:
         """Score the next frame with both."""
         webrtc, silero = self._webrtc(frame).speech, self._silero(frame).speech
-        doubt = DOUBT * (1 - webrtc) * (1 - silero)
-        return Scores(silero * (1 - doubt), webrtc, silero)
+        score = silero * (1 - DOUBT * (1 - webrtc) * (1 - silero))
+        if self._floor.reached_by(frame) and score < self.at_once:
+            score *= AT_FLOOR
+        return Scores(score, webrtc, silero)
+
+
+class NoiseFloor:
+    """How loud the room is: the least that sound sank to lately, speech or not."""
+
+    def __init__(self) -> None:
+        self._last: deque[float] = deque(maxlen=FLOOR_MEAN)
+        self._means: deque[float] = deque(maxlen=round(FLOOR_MEMORY * RATE / FRAME))
+
+    def reached_by(self, frame: Samples) -> bool:
+        """Take the next frame; return whether it is no louder than the room."""
+        sound = frame.astype(np.float32)
+        power = float(sound @ sound)
+        self._last.append(power)
+        self._means.append(sum(self._last) / len(self._last))
+        return power < FLOOR_RATIO * min(self._means)
 
 
 def make(vad: VadPart) -> Detector | None:
