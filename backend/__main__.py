@@ -122,7 +122,7 @@ def _transcribe(settings: Settings, given: argparse.Namespace) -> int:
 
 def _devices(settings: Settings, given: argparse.Namespace) -> int:
     from backend.sources import SourceError
-    from backend.sources.microphone import devices
+    from backend.sources.portaudio import devices
 
     try:
         found = devices()

@@ -73,6 +73,9 @@ class _Reader(Collector):
             "stt_slow_clients", "Clients closed because they did not read", bus.dropped.slow_clients
         )
         yield CounterMetricFamily("stt_lost_seconds", "Sound dropped", sessions.lost_seconds)
+        yield CounterMetricFamily(
+            "stt_overruns", "Blocks before which the audio system lost sound", sessions.overruns
+        )
         yield from self._engines()
 
     def _engines(self) -> Iterable[Metric]:

@@ -9,16 +9,18 @@ import logging
 import math
 import time
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Literal
 
 from backend.bus import Bus
+from backend.clock import Clock
 from backend.desks import Taken
 from backend.engines import Cancelled, EngineError, Reading, Wishes
 from backend.engines.agreement import Agreement
 from backend.hearing import RATE, Block
 from backend.hearing.ears import Ears, Inlet
 from backend.hearing.framer import Framer
+from backend.hearing.news import Lost, News, Overran
 from backend.hearing.segmenter import (
     Growing,
     Heard,
@@ -28,12 +30,15 @@ from backend.hearing.segmenter import (
     SpeechFinished,
     Utterance,
 )
+from backend.hearing.silence import Silence
 from backend.hearing.vad import make
 from backend.meters import Meters
+from backend.sound import Sound
 from backend.sources import Source
 from backend.sources.stream import StreamSource
-from common.api import AudioStatus, SessionFigures, SessionInfo
+from common.api import SessionFigures, SessionInfo
 from common.events import (
+    AudioStatus,
     Error,
     Event,
     Level,
@@ -52,8 +57,6 @@ BOUND = 10
 """Seconds of sound that may wait to be heard."""
 AHEAD = 30.0
 """Seconds of speech that may wait for the engine before patient sources are held back."""
-SILENCE = -99.0
-"""dBFS below which there is nothing but digital zeros."""
 
 Reason = Literal["stopped", "ended", "disconnected", "failed", "idle"]
 
@@ -74,25 +77,6 @@ def _percentile(ordered: list[float], share: float) -> float | None:
     if not ordered:
         return None
     return round(ordered[max(0, math.ceil(share * len(ordered)) - 1)], 3)
-
-
-class Clock:
-    """When each second of a session's sound was heard, for telling how late its words are."""
-
-    def __init__(self) -> None:
-        self._heard: deque[tuple[float, float]] = deque(maxlen=8192)
-
-    def tick(self, seconds: float) -> None:
-        self._heard.append((seconds, time.monotonic()))
-
-    def since(self, seconds: float) -> float | None:
-        """Return how long ago, in seconds, that second of the audio was heard."""
-        when = None
-        for position, heard in reversed(self._heard):
-            if position < seconds:
-                break
-            when = heard
-        return None if when is None else time.monotonic() - when
 
 
 class Session:
@@ -118,6 +102,8 @@ class Session:
         """Its finals, oldest first."""
         self.done = asyncio.Event()
         """Set after ``session_stopped`` was told."""
+        self.sound_changed: Callable[[], None] = lambda: None
+        """Called when its microphone has disappeared, fallen silent or recovered."""
         self._bus = bus
         self._meters = meters
         self._latencies: deque[float] = deque(maxlen=256)
@@ -130,8 +116,8 @@ class Session:
         self._waiting = 0.0
         self._agreements: dict[int, Agreement] = {}
         self._clock = Clock()
-        self._level: Loudness | None = None
-        self._silent_since: float | None = 0.0
+        self._sound = Sound(None, None)
+        self._silence: Silence
         self._framer: Framer
         self._segmenter: Segmenter
         self._inlet: Inlet
@@ -143,6 +129,8 @@ class Session:
         detector = await asyncio.to_thread(make, self.profile.vad)
         interval = part.partial_interval if part.partials else None
         self._segmenter = Segmenter(detector, self.profile.vad, interval)
+        self._sound = Sound(self.source.device, self.profile.audio.channel)
+        self._silence = Silence(self.source.rate)
         self._framer = Framer(self.source.rate, self.source.channels, self.profile.audio.gain)
         self._inlet = ears.open(self, BOUND * self.source.rate)
         self._tell(SessionStarted(source=self.source.name, profile=self.name))
@@ -199,6 +187,7 @@ class Session:
             finals=len(self.texts),
             waiting_seconds=round(self._waiting, 3),
             lost_seconds=self.lost_seconds,
+            overruns=self.source.overruns,
             real_time_factor=round(self._worked / self._worked_on, 4) if self._worked_on else None,
             latency_p50=_percentile(latencies, 0.5),
             latency_p95=_percentile(latencies, 0.95),
@@ -216,18 +205,14 @@ class Session:
         )
 
     def audio_status(self) -> AudioStatus:
-        if self._level is None:
-            return AudioStatus(device=self.source.device)
-        seconds = self._segmenter.seconds
-        silent = self._silent_since is not None and seconds - self._silent_since >= 2
-        return AudioStatus(
-            device=self.source.device, level_dbfs=round(self._level.rms_dbfs, 1), silent=silent
-        )
+        return self._sound.status()
 
     # On the hearing thread.
 
     def hear(self, block: Block) -> None:
         """Cut a block of sound up. Called on the hearing thread."""
+        if news := self._silence.hear(block):
+            self._loop.call_soon_threadsafe(self._take_news, news)
         for frame in self._framer.frames(block):
             self._pass_on(list(self._segmenter.hear(frame)))
         self._clock.tick(self._segmenter.seconds)
@@ -238,11 +223,22 @@ class Session:
 
     def finish(self, fault: Exception | None) -> None:
         """Hear what is left. Called on the hearing thread."""
+        self._run_out()
+        self._loop.call_soon_threadsafe(self._wind_up, fault)
+
+    def note(self, news: News) -> None:
+        """Tell what happened to the source, after the words before it. On the hearing thread."""
+        if isinstance(news, Lost):
+            self._run_out()
+            self._silence.forget()
+        self._loop.call_soon_threadsafe(self._take_news, news)
+
+    def _run_out(self) -> None:
+        """Hear what is held back, and end the utterance in progress."""
         for frame in self._framer.drain():
             self._pass_on(list(self._segmenter.hear(frame)))
         self._clock.tick(self._segmenter.seconds)
         self.flush()
-        self._loop.call_soon_threadsafe(self._wind_up, fault)
 
     def _pass_on(self, things: list[Heard]) -> None:
         if things:
@@ -264,12 +260,20 @@ class Session:
                 case Utterance():
                     self._read_soon(self._read_final(thing))
 
+    def _take_news(self, news: News) -> None:
+        fault = self._sound.take(news)
+        if not self.source.live:
+            return  # A file or a client may be silent.
+        if fault:
+            log.warning("session %s: %s: %s", self.session_id, fault.error, fault.details)
+            self._tell(fault)
+        else:
+            log.info("session %s: the microphone is heard again", self.session_id)
+        if not isinstance(news, Overran):
+            self.sound_changed()
+
     def _take_level(self, level: Loudness) -> None:
-        self._level = level
-        if level.rms_dbfs > SILENCE:
-            self._silent_since = None
-        elif self._silent_since is None:
-            self._silent_since = self._segmenter.seconds
+        self._sound.measure(level.rms_dbfs)
         self._tell(
             Level(
                 rms_dbfs=round(level.rms_dbfs, 1),

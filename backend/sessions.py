@@ -50,6 +50,7 @@ class Sessions:
         self._meters = meters
         self._configured: dict[str, Any] = {}
         self._lost = 0.0
+        self._overruns = 0
         self._open: dict[str, Session] = {}
         self._opening: set[str] = set()
         self._main: Session | None = None
@@ -75,6 +76,11 @@ class Sessions:
     def lost_seconds(self) -> float:
         """Sound dropped in all sessions since the start."""
         return self._lost + sum(session.lost_seconds for session in self._open.values())
+
+    @property
+    def overruns(self) -> int:
+        """Blocks before which the audio system lost sound, in all sessions since the start."""
+        return self._overruns + sum(session.source.overruns for session in self._open.values())
 
     def active_features(self) -> list[str]:
         """What the server's own listening does: ``vad``, ``transcription``."""
@@ -256,6 +262,7 @@ class Sessions:
                 if replacing:
                     await self.finish(replacing)
                 session = Session(session_id, name, profile, source, taken, self._bus, self._meters)
+                session.sound_changed = lambda: self._tell_status_of(session)
                 await session.start(self._ears)
             except BaseException as error:
                 self._desks.give_back(taken)
@@ -305,19 +312,26 @@ class Sessions:
             return
         self._desks.give_back(session.taken)
         self._lost += session.lost_seconds
+        self._overruns += session.source.overruns
         if handle := self._idle.pop(session.session_id, None):
             handle.cancel()
         if self._main is session:
             self._main = None
             self._watch(self._tell_status())
 
+    def _tell_status_of(self, session: Session) -> None:
+        if session is self._main:
+            self._watch(self._tell_status())
+
     async def _tell_status(self) -> None:
+        engine = await self.engine_status()
         self._bus.publish(
             SystemStatus(
                 running=self._main is not None,
                 active_features=self.active_features(),
                 profile=self._main.name if self._main else None,
-                engine=await self.engine_status(),
+                engine=engine,
+                audio=self._main.audio_status() if self._main else None,
             )
         )
 
@@ -346,7 +360,7 @@ def _own_source(profile: Profile) -> Source:
     kind, _, path = profile.audio.source.partition(":")
     if kind == "file":
         return FileSource(Path(path))
-    return Microphone(profile.audio.device)
+    return Microphone(profile.audio.device, profile.audio.channel)
 
 
 def _open(source: Source) -> None:

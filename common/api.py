@@ -7,7 +7,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import Field
 
-from common.events import EngineStatus, Shape, Word
+from common.events import AudioStatus, EngineStatus, Shape, Word
 from common.profile import Part, TranscriptionPart
 
 
@@ -30,15 +30,6 @@ class Health(Shape):
     connections: int
     """WebSocket clients of the event stream."""
     uptime: float
-
-
-class AudioStatus(Shape):
-    """What the listening session hears."""
-
-    device: str | None = None
-    level_dbfs: float | None = None
-    silent: bool | None = None
-    """True when nothing but digital zeros arrive; null while nothing listens."""
 
 
 class SessionInfo(Shape):
@@ -261,6 +252,9 @@ class SessionFigures(Shape):
     waiting_seconds: float
     """Speech that was heard and waits for the engine."""
     lost_seconds: float
+    overruns: int = 0
+    """Blocks before which the audio system lost some of the microphone's sound: how much, it
+    doesn't say."""
     real_time_factor: float | None = None
     """Seconds the engine took for a second of speech; under 1 it keeps up."""
     latency_p50: float | None = None

@@ -50,6 +50,20 @@ class EngineStatus(Shape):
     """Why this engine: asked for by name, or what ``auto`` found missing."""
 
 
+class AudioStatus(Shape):
+    """What the listening session hears."""
+
+    device: str | None = None
+    level_dbfs: float | None = None
+    silent: bool | None = None
+    """True when nothing but digital zeros arrive; null while nothing listens."""
+    gone: bool | None = None
+    """True while the microphone has disappeared and is waited for; null while nothing listens."""
+    fault: str | None = None
+    """What is wrong with the microphone's sound and how to mend it, as long as it is; the same
+    words as the `error` event's details."""
+
+
 class Event(Shape):
     """A fact, told once to everyone who listens."""
 
@@ -68,13 +82,19 @@ class Event(Shape):
 
 
 class SystemStatus(Event):
-    """The server's own listening started, stopped or changed."""
+    """The server's own listening started, stopped or changed.
+
+    A change may be one of `audio`: its microphone disappeared or came back, or gives nothing but
+    digital zeros or sound again. The bad news come with an `error` before them, the good ones are
+    told by this alone.
+    """
 
     event: Literal["system_status"] = "system_status"
     running: bool
     active_features: list[str] = []
     profile: str | None = None
     engine: EngineStatus | None = None
+    audio: AudioStatus | None = None
 
 
 class SpeechDetected(Event):
@@ -275,6 +295,7 @@ def parse(text: str | bytes) -> Event:
 __all__ = [kind.__name__ for kind in KINDS] + [
     "EVENT_NAMES",
     "KINDS",
+    "AudioStatus",
     "EngineStatus",
     "Event",
     "MalformedEvent",

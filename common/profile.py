@@ -120,6 +120,9 @@ class AudioPart(Part):
     """Input device by id or name; null is the system's default."""
     source: str = Field("microphone", pattern=r"^(microphone|file:.+)$")
     """``microphone``, or ``file:PATH`` on the server's machine, played at real-time pace."""
+    channel: int | None = Field(None, ge=1, le=256)
+    """Of a microphone with several channels the one to listen to, counted from 1; null is the
+    mix of all."""
     gain: float = Field(1.0, gt=0, le=100)
     """Factor on the samples."""
 

@@ -14,6 +14,7 @@ from queue import SimpleQueue
 from typing import Protocol
 
 from backend.hearing import Block
+from backend.hearing.news import News
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +27,9 @@ class Listener(Protocol):
 
     def flush(self) -> None:
         """End the utterance in progress, if there is one."""
+
+    def note(self, news: News) -> None:
+        """Know what has happened to the source, after the sound before it."""
 
     def finish(self, fault: Exception | None) -> None:
         """Know that there is no more, and why, if the source or the listener failed. Once."""
@@ -40,7 +44,7 @@ class Inlet:
         self._ready = ready
         self._listener = listener
         self._bound = bound
-        self._blocks: deque[Block | None] = deque()  # None asks for a flush
+        self._blocks: deque[Block | News | None] = deque()  # None asks for a flush
         self._waiting = 0
         self._held = False
         self._room = threading.Condition()
@@ -89,6 +93,16 @@ class Inlet:
                 self._blocks.append(None)
                 self._stand_in_line()
 
+    def tell(self, news: News) -> None:
+        """Have the listener know of something, after what is queued. Never waits.
+
+        For what happens now and then: it is queued even where sound would find no room.
+        """
+        with self._room:
+            if not self._ended:
+                self._blocks.append(news)
+                self._stand_in_line()
+
     def hold(self, held: bool) -> None:
         """Make those wait who can, `put` and `feed`; a microphone can't and goes on."""
         with self._room:
@@ -135,13 +149,15 @@ class Inlet:
         """
         with self._room:
             done = not self._blocks
-            block = None if done else self._blocks.popleft()
-            if block is not None:
-                self._waiting -= len(block)
+            item = None if done else self._blocks.popleft()
+            if not (item is None or isinstance(item, News)):
+                self._waiting -= len(item)
                 self._wake()
         try:
-            if block is not None:
-                self._listener.hear(block)
+            if isinstance(item, News):
+                self._listener.note(item)
+            elif item is not None:
+                self._listener.hear(item)
             elif done:
                 self._listener.finish(self._fault)
             else:

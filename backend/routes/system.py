@@ -11,10 +11,9 @@ from backend.parts import parts
 from backend.problems import missing
 from backend.routes.bodies import answer, body, success
 from backend.sources import SourceError
-from backend.sources.microphone import devices
+from backend.sources.portaudio import devices
 from common import VERSION
 from common.api import (
-    AudioStatus,
     Device,
     Devices,
     Health,
@@ -25,6 +24,7 @@ from common.api import (
     Status,
     Stopped,
 )
+from common.events import AudioStatus
 from common.profile import Profile
 
 health = Blueprint("health", __name__)

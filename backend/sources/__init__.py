@@ -23,6 +23,12 @@ class Source(Protocol):
     """Samples a second of its blocks, once opened."""
     channels: int
     """Channels of its blocks, once opened."""
+    live: bool
+    """It is a microphone: silence made of nothing but zeros is a fault of it."""
+
+    @property
+    def overruns(self) -> int:
+        """Blocks before which the audio system lost some sound."""
 
     def open(self) -> None:
         """Get ready: find the device or file. May block. Raises `SourceError`."""

@@ -30,6 +30,9 @@ NO_LENGTH = 2**63 - 1
 class FileSource:
     """Any file that libsndfile reads: WAV, FLAC, Ogg, Opus, MP3, AIFF and more."""
 
+    live = False
+    overruns = 0
+
     def __init__(self, path: str | Path, paced: bool = True) -> None:
         """Name a file.
 

@@ -1,192 +1,176 @@
-"""A microphone of this machine, through PortAudio."""
+"""A microphone of this machine, which may be pulled out and come again."""
 
-import difflib
+import logging
 import threading
-from dataclasses import dataclass
-from types import ModuleType
-from typing import Any
+import time
 
 import numpy as np
-import numpy.typing as npt
+from soxr import ResampleStream
 
 from backend.hearing import RATE
 from backend.hearing.ears import Inlet
+from backend.hearing.news import Lost, Overran, Returned
 from backend.sources import SourceError
+from backend.sources.lookout import EVERY, Lookout
+from backend.sources.tap import Mono, Tap
 
-BLOCK = 0.032
-"""Seconds of sound PortAudio gives at a time."""
-MOST_CHANNELS = 2
-"""Channels asked of a device that can't give one, before asking for all."""
+log = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True)
-class Device:
-    """An input device."""
-
-    id: int
-    name: str
-    channels: int
-    sample_rate: int
-    """Samples a second that it prefers."""
-    default: bool
+LOOK = 0.2
+"""Seconds between two looks at whether the device still gives sound."""
+SELDOM = 60.0
+"""Seconds between two tellings of lost sound."""
+RETRY = 10.0
+"""Seconds until a search that failed, which found nothing out, is begun again."""
+PARTING = 2.0
+"""Seconds for which `stop` waits for the watching thread, which may be opening a device."""
 
 
 class Microphone:
-    """An input device: 16 kHz mono where it can, else as it comes."""
+    """An input device: mono, at 16 kHz where it can, else at its own rate.
 
-    def __init__(self, device: int | str | None = None) -> None:
+    When it disappears, the inlet is told `Lost` and stays open; a thread looks for the device
+    about once a second, and goes on with it (`Returned`). One chosen by name or part of it is
+    found by that again, one chosen by id by the name that it had, and where the default was asked
+    for any default will do. Meanwhile no sound passes: the session's time stands still.
+    """
+
+    live = True
+
+    def __init__(self, device: int | str | None = None, channel: int | None = None) -> None:
         """Name a device.
 
         Args:
             device: its id, its name or a part of the name; None is the system's default.
+            channel: the one to listen to, counted from 1; None is the mean of all.
 
         """
         self.name = "microphone"
         self.device: str | None = None
         self.rate = RATE
         self.channels = 1
-        self.overruns = 0
-        """Blocks before which PortAudio lost some sound."""
         self._wanted = device
-        self._id = 0
-        self._stream: Any = None
-        self._inlet: Inlet | None = None
+        self._channel = channel
+        self._tap: Tap | None = None
+        self._inlet: Inlet
+        self._resampler: ResampleStream | None = None
+        self._overruns = 0
+        self._told = (0, 0)
+        self._told_at: float | None = None
+        self._lookout: Lookout | None = None
+        self._watcher: threading.Thread | None = None
         self._changing = threading.Lock()
+        self._stopping = threading.Event()
+
+    @property
+    def overruns(self) -> int:
+        """Blocks before which the audio system lost some sound."""
+        tap = self._tap
+        return self._overruns + (tap.overruns if tap else 0)
 
     def open(self) -> None:
         """Find the device, and how it gives its sound. Raises `SourceError`."""
-        found = find(self._wanted)
-        self.device, self._id = found.name, found.id
-        for rate, channels in _ways(found):
-            if _takes(found.id, rate, channels):
-                self.rate, self.channels = rate, channels
-                return
-        raise SourceError(
-            f"the microphone {found.name!r} can't be opened at {found.sample_rate} Hz: is another "
-            "program holding it? stt-server devices lists the others"
-        )
+        tap = Tap(self._wanted, self._channel)
+        self.device, self.rate, self._tap = tap.device.name, tap.rate, tap
 
     def start(self, inlet: Inlet) -> None:
         """Begin to listen. Raises `SourceError`."""
-        sounddevice = _sounddevice()
+        assert self._tap
         self._inlet = inlet
-        try:
-            self._stream = sounddevice.InputStream(
-                samplerate=self.rate,
-                blocksize=round(self.rate * BLOCK),
-                device=self._id,
-                channels=self.channels,
-                dtype="int16",
-                callback=self._hear,
-                finished_callback=self._gone,
-            )
-            self._stream.start()
-        except (sounddevice.PortAudioError, ValueError) as error:
-            self._let_go()
-            raise SourceError(
-                f"the microphone {self.device!r} can't be opened: {error}; is it plugged in, and "
-                "may this program use it?"
-            ) from error
+        self._told = (self.overruns, 0)
+        self._stopping.clear()
+        self._tap.open(self._hear)
+        self._watcher = threading.Thread(target=self._watch, name="microphone", daemon=True)
+        self._watcher.start()
 
     def stop(self) -> None:
         """Listen no more and let go of the device."""
-        if self._inlet:
+        self._stopping.set()
+        with self._changing:
+            watcher, self._watcher = self._watcher, None
+            lookout = self._lookout
+        if lookout:
+            lookout.end()
+        if watcher:
             self._inlet.end()
         self._let_go()
+        if watcher:
+            watcher.join(PARTING)
 
     def _let_go(self) -> None:
         with self._changing:
-            stream, self._stream = self._stream, None
-        if stream:
-            # stop() would wait for ever for a device that delivers nothing any more.
-            stream.abort(ignore_errors=True)
-            stream.close(ignore_errors=True)
+            tap, self._tap = self._tap, None
+            self._overruns += tap.overruns if tap else 0
+        if tap:
+            tap.close()
 
-    def _hear(self, sound: npt.NDArray[np.int16], count: int, when: Any, status: Any) -> None:
+    def _hear(self, sound: Mono) -> None:
         """Queue a block. Called on PortAudio's own thread, which must never wait."""
-        if status.input_overflow:
-            self.overruns += 1
-        if self._inlet:
-            self._inlet.offer(sound.copy())
+        if self._resampler:
+            sound = self._resampler.resample_chunk(sound[:, 0])[:, np.newaxis]
+        self._inlet.offer(sound)
 
-    def _gone(self) -> None:
-        """Tell that PortAudio gives no more. If somebody stopped it, the inlet has ended."""
-        if self._inlet:
-            self._inlet.end(
-                SourceError(
-                    f"the microphone {self.device!r} is gone: plug it in again, or choose another "
-                    "with audio.device, then start again"
-                )
+    # On the watching thread.
+
+    def _watch(self) -> None:
+        """Watch over the device until `stop`."""
+        while not self._stopping.wait(LOOK):
+            tap = self._tap
+            self._tell_of_losses()
+            if tap and tap.dead:
+                self._lose(tap)
+                while not (self._stopping.is_set() or self._come_back()):
+                    self._stopping.wait(EVERY)
+
+    def _lose(self, tap: Tap) -> None:
+        waiting = "a microphone" if self._wanted is None else "it"
+        self._inlet.tell(
+            Lost(
+                f"the microphone {tap.device.name!r} is gone; waiting for {waiting} to come: plug "
+                "it in again, or stop and choose another with audio.device"
             )
-
-
-def devices() -> list[Device]:
-    """Return the input devices. Raises `SourceError` where there is no audio system."""
-    sounddevice = _sounddevice()
-    try:
-        default = sounddevice.default.device[0]
-        listed = list(enumerate(sounddevice.query_devices()))
-    except sounddevice.PortAudioError as error:
-        raise SourceError(f"the audio system doesn't answer: {error}") from error
-    return [
-        Device(
-            number,
-            told["name"],
-            told["max_input_channels"],
-            round(told["default_samplerate"]),
-            number == default,
         )
-        for number, told in listed
-        if told["max_input_channels"] > 0
-    ]
+        self._let_go()
 
+    def _come_back(self) -> bool:
+        """Wait for the device and go on with it; False to be tried again."""
+        wanted = self.device if isinstance(self._wanted, int) else self._wanted
+        with self._changing:
+            if self._stopping.is_set():
+                return False
+            lookout = self._lookout = Lookout(wanted, self._channel)
+        found = lookout.wait()
+        if self._stopping.is_set():
+            return False
+        if not found:
+            log.warning("looking for the microphone failed; trying again in %.0f s", RETRY)
+            self._stopping.wait(RETRY)
+            return False
+        try:
+            return self._go_on(Tap(wanted, self._channel))
+        except SourceError as error:
+            log.debug("the microphone was there, but not to be had: %s", error)
+            return False
 
-def find(wanted: int | str | None) -> Device:
-    """Return the device of that id or name, or the default one. Raises `SourceError`."""
-    found = devices()
-    if not found:
-        raise SourceError(
-            "there is no microphone: plug one in or, on a machine without, stream sound to "
-            "/api/v1/audio or set audio.source to file:PATH"
-        )
-    if wanted is None:
-        return next((device for device in found if device.default), found[0])
-    text = str(wanted).casefold()
-    exact = [device for device in found if text in {str(device.id), device.name.casefold()}]
-    part = [device for device in found if text in device.name.casefold()]
-    if exact or len(part) == 1:
-        return (exact or part)[0]
-    names = {device.name: f"{device.id}: {device.name}" for device in found}
-    near = difflib.get_close_matches(str(wanted), names, 1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    what = "is more than one" if part else "is none"
-    raise SourceError(
-        f"audio.device {wanted!r} {what} of the input devices ({', '.join(names.values())}){hint}"
-    )
+    def _go_on(self, tap: Tap) -> bool:
+        same = tap.rate == self.rate
+        self._resampler = None if same else ResampleStream(tap.rate, self.rate, 1, "int16", "HQ")
+        tap.open(self._hear)
+        with self._changing:
+            stopped = self._stopping.is_set()
+            if not stopped:
+                self._tap, self.device = tap, tap.device.name
+        if stopped:
+            tap.close()
+        else:
+            self._inlet.tell(Returned(tap.device.name))
+        return not stopped
 
-
-def _ways(device: Device) -> list[tuple[int, int]]:
-    """Rates and channels to try, the best first."""
-    few = min(device.channels, MOST_CHANNELS)
-    return [(RATE, 1), *((device.sample_rate, channels) for channels in (1, few, device.channels))]
-
-
-def _takes(number: int, rate: int, channels: int) -> bool:
-    sounddevice = _sounddevice()
-    try:
-        sounddevice.check_input_settings(number, channels, "int16", samplerate=rate)
-    except (sounddevice.PortAudioError, ValueError):
-        return False
-    return True
-
-
-def _sounddevice() -> ModuleType:
-    try:
-        import sounddevice
-    except (ImportError, OSError) as error:
-        raise SourceError(
-            f"microphones need PortAudio ({error}): apt install libportaudio2, brew install "
-            "portaudio, or pip install sounddevice"
-        ) from error
-    module: ModuleType = sounddevice
-    return module
+    def _tell_of_losses(self) -> None:
+        """Tell of sound that was lost on this machine, at once and then seldom."""
+        now, lost = time.monotonic(), (self.overruns, self._inlet.lost)
+        if lost == self._told or (self._told_at and now - self._told_at < SELDOM):
+            return
+        blocks, samples = lost[0] - self._told[0], lost[1] - self._told[1]
+        self._told, self._told_at = lost, now
+        self._inlet.tell(Overran(blocks, samples / self.rate))

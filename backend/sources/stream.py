@@ -20,6 +20,9 @@ Encoding = Literal["pcm_s16le", "pcm_f32le"]
 class StreamSource:
     """Bytes in, blocks out; a sample may be spread over two calls."""
 
+    live = False
+    overruns = 0
+
     def __init__(
         self, rate: int, channels: int = 1, encoding: Encoding = "pcm_s16le", name: str = "stream"
     ) -> None:

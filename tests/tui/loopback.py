@@ -11,8 +11,17 @@ from hypercorn.config import Config
 from quart import Quart, ResponseReturnValue, request, websocket
 from textual.pilot import Pilot
 
-from common.api import AudioStatus, Profiles, ProfileSummary, SessionInfo, Status
-from common.events import EngineStatus, Event, Level, SystemStatus, Transcription, Welcome, encode
+from common.api import Profiles, ProfileSummary, SessionInfo, Status
+from common.events import (
+    AudioStatus,
+    EngineStatus,
+    Event,
+    Level,
+    SystemStatus,
+    Transcription,
+    Welcome,
+    encode,
+)
 from tui.app import Console
 
 ENGINE = EngineStatus(

@@ -1,7 +1,8 @@
 import time
 
-from common.api import AudioStatus, SessionInfo, Status
+from common.api import SessionInfo, Status
 from common.events import (
+    AudioStatus,
     EngineStatus,
     ModelProgress,
     SessionStarted,
