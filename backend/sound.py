@@ -13,8 +13,8 @@ MACOS = (
 )
 LINUX = (
     "Is it muted? Unmute it with `pactl set-source-mute @DEFAULT_SOURCE@ 0`, or in the Capture "
-    "view (F4) of alsamixer. Or is it the wrong device? `stt-server devices` lists them, audio.device "
-    "chooses."
+    "view (F4) of alsamixer. Or is it the wrong device? `stt-server devices` lists them, "
+    "audio.device chooses."
 )
 ELSEWHERE = (
     "Is it muted, or may this program not use it? Or is it the wrong device? `stt-server devices` "

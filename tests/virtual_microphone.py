@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-NULL_SINK = ["module-null-sink", "sink_name=vmic", "rate=16000", "channels=1", "format=s16le"]
+HISS = "6000"
+"""PulseAudio's volume, of 65536, at which full-scale noise is a quiet room's, about -66 dBFS."""
 PROGRAMS = ("pulseaudio", "pactl", "pacat", "paplay")
 
 
@@ -34,21 +35,27 @@ class VirtualMicrophone:
         self._pid_file = folder / "pulse" / "pid"
         self._pid_file.parent.mkdir(mode=0o700)
         self._awake: subprocess.Popen[bytes] | None = None
+        self._daemon = 0
+        self.turn_on()
+
+    def turn_on(self) -> None:
+        """Start the sound server, with the microphone plugged in."""
         # It goes to the background once it is ready, so there is nothing to wait for.
         self._run("pulseaudio", "-n", "--daemonize=yes", "--exit-idle-time=-1",
                   "--use-pid-file=yes", "--load=module-native-protocol-unix")  # fmt: skip
         self._daemon = int(self._pid_file.read_text())
         self.plug()
 
-    def plug(self) -> None:
-        """Plug it in."""
-        self._run("pactl", "load-module", *NULL_SINK)
+    def plug(self, rate: int = 16_000, channels: int = 1) -> None:
+        """Plug it in, or another one, in its place. A quiet room is heard."""
+        self._run("pactl", "load-module", "module-null-sink", "sink_name=vmic",
+                  f"rate={rate}", f"channels={channels}", "format=s16le")  # fmt: skip
         self._run("pactl", "set-default-sink", "vmic")
         self._run("pactl", "set-default-source", "vmic.monitor")
         # An idle sink sleeps, and its monitor delivers nothing.
         self._awake = subprocess.Popen(
             ["pacat", "--playback", "--device=vmic", "--rate=16000", "--channels=1",
-             "--format=s16le", "--latency-msec=20", "/dev/zero"],
+             "--format=s16le", "--latency-msec=20", f"--volume={HISS}", "/dev/urandom"],
             env=os.environ | self.environment, stderr=subprocess.DEVNULL,
         )  # fmt: skip
 
@@ -56,6 +63,10 @@ class VirtualMicrophone:
         """Pull it out."""
         self._run("pactl", "unload-module", "module-null-sink")
         self._fall_asleep()
+
+    def mute(self, muted: bool) -> None:
+        """Have it give nothing but zeros, or sound again."""
+        self._run("pactl", "set-source-mute", "vmic.monitor", str(int(muted)))
 
     def play(self, path: Path) -> None:
         """Play a sound file into it, to the end."""

@@ -13,7 +13,7 @@ import sys
 import threading
 
 from backend.sources import SourceError
-from backend.sources.tap import LONGEST_PAUSE, Mono, Tap
+from backend.sources.tap import FIRST, Mono, Tap
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ def look(wanted: int | str | None, channel: int | None) -> bool:
     except SourceError:
         return False
     try:
-        return heard.wait(LONGEST_PAUSE)
+        return heard.wait(FIRST)
     finally:
         tap.close()
 

@@ -18,6 +18,8 @@ FEW = 2
 MANY = 8
 """Channels up to which a device is taken at its word: sound servers show 32 and more of a
 microphone that has one, and mix what is asked of them."""
+FIRST = 5.0
+"""Seconds in which the first block must come; a wireless microphone has to be woken."""
 LONGEST_PAUSE = 2.0
 """Seconds without a block after which a device is dead, whatever PortAudio thinks."""
 
@@ -52,11 +54,12 @@ class Tap:
         self._take: Callable[[Mono], None]
         self._finished = False
         self._newest = 0.0
+        self._patience = FIRST
 
     @property
     def dead(self) -> bool:
         """Whether it won't give any more sound."""
-        return self._finished or time.monotonic() - self._newest > LONGEST_PAUSE
+        return self._finished or time.monotonic() - self._newest > self._patience
 
     def open(self, take: Callable[[Mono], None]) -> None:
         """Begin to pass sound on, from PortAudio's own thread. Raises `SourceError`.
@@ -91,6 +94,7 @@ class Tap:
 
     def _hear(self, sound: npt.NDArray[np.int16], count: int, when: Any, status: Any) -> None:
         self._newest = time.monotonic()
+        self._patience = LONGEST_PAUSE
         if status.input_overflow:
             self.overruns += 1
         self._take(_mono(sound, self._channel))
