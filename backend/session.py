@@ -9,7 +9,8 @@ import logging
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from typing import Literal
 
 from backend.bus import Bus
@@ -17,7 +18,7 @@ from backend.clock import Clock
 from backend.desks import Taken
 from backend.engines import Cancelled, EngineError, Reading, Wishes
 from backend.engines.agreement import Agreement
-from backend.hearing import RATE, Block
+from backend.hearing import RATE, Block, Samples
 from backend.hearing.ears import Ears, Inlet
 from backend.hearing.framer import Framer
 from backend.hearing.news import Lost, News, Overran
@@ -32,10 +33,13 @@ from backend.hearing.segmenter import (
 )
 from backend.hearing.silence import Silence
 from backend.hearing.vad import make
+from backend.hearing.wake import Spotted, Spotter, choose
+from backend.hearing.wake import make as make_spotter
 from backend.meters import Meters
 from backend.sound import Sound
 from backend.sources import Source
 from backend.sources.stream import StreamSource
+from backend.waking import Waking
 from common.api import SessionFigures, SessionInfo
 from common.events import (
     AudioStatus,
@@ -118,6 +122,9 @@ class Session:
         self._clock = Clock()
         self._sound = Sound(None, None)
         self._silence: Silence
+        self.waking: Waking | None = None
+        """Which speech is for us; None for all of it."""
+        self._spotter: Spotter | None = None
         self._framer: Framer
         self._segmenter: Segmenter
         self._inlet: Inlet
@@ -127,6 +134,7 @@ class Session:
         part = self.profile.transcription
         await asyncio.to_thread(self.source.open)
         detector = await asyncio.to_thread(make, self.profile.vad)
+        await self._listen_for_words()
         interval = part.partial_interval if part.partials else None
         self._segmenter = Segmenter(detector, self.profile.vad, interval)
         self._sound = Sound(self.source.device, self.profile.audio.channel)
@@ -142,6 +150,16 @@ class Session:
             await asyncio.gather(starting, return_exceptions=True)
             await self.stop("failed")
             raise
+
+    async def _listen_for_words(self) -> None:
+        part = self.profile.wake_word
+        if not part.enabled:
+            return
+        choice = await asyncio.to_thread(choose, part, self.taken.desk.engine.name)
+        self._spotter = await asyncio.to_thread(make_spotter, part, choice)
+        always = self.profile.transcription.auto_start
+        self.waking = Waking(part, choice, always=always, tell=self._tell)
+        log.info("session %s: wake word by %s (%s)", self.session_id, choice.name, choice.reason)
 
     async def stop(self, reason: Reason = "stopped") -> None:
         """Hear no more; finish and deliver what was heard, then return."""
@@ -214,7 +232,7 @@ class Session:
         if news := self._silence.hear(block):
             self._loop.call_soon_threadsafe(self._take_news, news)
         for frame in self._framer.frames(block):
-            self._pass_on(list(self._segmenter.hear(frame)))
+            self._pass_on(self._hear_frame(frame))
         self._clock.tick(self._segmenter.seconds)
 
     def flush(self) -> None:
@@ -236,17 +254,24 @@ class Session:
     def _run_out(self) -> None:
         """Hear what is held back, and end the utterance in progress."""
         for frame in self._framer.drain():
-            self._pass_on(list(self._segmenter.hear(frame)))
+            self._pass_on(self._hear_frame(frame))
         self._clock.tick(self._segmenter.seconds)
         self.flush()
 
-    def _pass_on(self, things: list[Heard]) -> None:
+    def _hear_frame(self, frame: Samples) -> list[Heard | Spotted]:
+        things: list[Heard | Spotted] = list(self._segmenter.hear(frame))
+        if self._spotter and (found := self._spotter(frame, self._segmenter.score)):
+            end = self._segmenter.seconds - self._spotter.lag
+            things.append(Spotted(*found, end, self._segmenter.speaking))
+        return things
+
+    def _pass_on(self, things: Sequence[Heard | Spotted]) -> None:
         if things:
             self._loop.call_soon_threadsafe(self._take_in, things)
 
     # On the event loop.
 
-    def _take_in(self, things: list[Heard]) -> None:
+    def _take_in(self, things: Sequence[Heard | Spotted]) -> None:
         for thing in things:
             match thing:
                 case Loudness():
@@ -255,10 +280,12 @@ class Session:
                     self._tell(SpeechDetected(confidence=thing.confidence, start=thing.start))
                 case SpeechFinished():
                     self._tell(SpeechEnded(start=thing.start, end=thing.end))
-                case Growing():
-                    self._read_soon(self._read_partial(thing))
-                case Utterance():
-                    self._read_soon(self._read_final(thing))
+                case Spotted():
+                    if self.waking:
+                        self.waking.spot(thing)
+                case Growing() | Utterance():
+                    if self.waking is None or self.waking.reads(thing):
+                        self._read_soon(self._read(thing))
 
     def _take_news(self, news: News) -> None:
         fault = self._sound.take(news)
@@ -274,6 +301,8 @@ class Session:
 
     def _take_level(self, level: Loudness) -> None:
         self._sound.measure(level.rms_dbfs)
+        if self.waking and not level.speaking and not self._reading:
+            self.waking.look_at_the_time(self._segmenter.seconds)
         self._tell(
             Level(
                 rms_dbfs=round(level.rms_dbfs, 1),
@@ -290,6 +319,11 @@ class Session:
         self._reading.add(task)
         task.add_done_callback(self._reading.discard)
 
+    def _read(self, heard: Growing | Utterance) -> Coroutine[None, None, None]:
+        return (
+            self._read_final(heard) if isinstance(heard, Utterance) else self._read_partial(heard)
+        )
+
     async def _read_partial(self, growing: Growing) -> None:
         try:
             reading = await asyncio.wrap_future(
@@ -299,8 +333,11 @@ class Session:
             )
         except (asyncio.CancelledError, Cancelled, EngineError):
             return  # The final, or the next partial, says it all.
+        rest = self.waking.rest(growing, reading.text) if self.waking else reading.text
+        if rest is None:
+            return
         agreement = self._agreements.setdefault(growing.utterance, Agreement())
-        text, stable = agreement.update(reading.text)
+        text, stable = agreement.update(rest)
         if text:
             self._tell_words(growing, reading, text, stable, is_final=False)
 
@@ -309,12 +346,9 @@ class Session:
         self._waiting += seconds
         self._inlet.hold(self._waiting > AHEAD)
         try:
-            reading = await asyncio.wrap_future(
-                self.taken.desk.final(
-                    self._utterance_id(utterance.utterance), utterance.audio, self._wishes
-                )
-            )
-            self._count(reading, seconds)
+            reading = await self._ask(utterance, utterance.audio)
+            if self.waking:
+                reading = await self._without_the_word(self.waking, utterance, reading)
             if reading.text:
                 self.texts.append(reading.text)
                 self._tell_words(utterance, reading, reading.text, len(reading.text), is_final=True)
@@ -327,6 +361,26 @@ class Session:
             self._agreements.pop(utterance.utterance, None)
             self._waiting -= seconds
             self._inlet.hold(self._waiting > AHEAD)
+
+    async def _ask(self, utterance: Utterance, audio: Samples) -> Reading:
+        desk, number = self.taken.desk, self._utterance_id(utterance.utterance)
+        reading = await asyncio.wrap_future(desk.final(number, audio, self._wishes))
+        self._count(reading, len(audio) / RATE)
+        return reading
+
+    async def _without_the_word(
+        self, waking: Waking, utterance: Utterance, reading: Reading
+    ) -> Reading:
+        """Return what follows the wake word; no text of what isn't for us."""
+        rest = waking.rest(utterance, reading.text)
+        if rest is None:
+            # The engine read something else for the word: what follows is read alone.
+            after = waking.sound_after(utterance)
+            reading = Reading("") if after is None else await self._ask(utterance, after)
+            rest = reading.text
+        waking.answered(utterance, rest)
+        count = len(rest.split())
+        return replace(reading, text=rest, words=reading.words[-count:] if count else ())
 
     def _count(self, reading: Reading, seconds: float) -> None:
         if reading.seconds is not None and seconds:

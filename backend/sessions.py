@@ -17,6 +17,7 @@ from backend.desks import Desks, Taken
 from backend.engines import EngineError
 from backend.hearing.ears import Ears
 from backend.hearing.vad import DetectorError
+from backend.hearing.wake import WakeError
 from backend.meters import Meters
 from backend.problems import bad_request, conflict, leaving, missing, not_found, too_many
 from backend.session import Reason, Session, wishes
@@ -83,11 +84,12 @@ class Sessions:
         return self._overruns + sum(session.source.overruns for session in self._open.values())
 
     def active_features(self) -> list[str]:
-        """What the server's own listening does: ``vad``, ``transcription``."""
+        """What the server's own listening does: ``vad``, ``wake_word``, ``transcription``."""
         if self._main is None:
             return []
         vad = ["vad"] if self._main.profile.vad.enabled else []
-        return [*vad, "transcription"]
+        word = ["wake_word"] if self._main.profile.wake_word.enabled else []
+        return [*vad, *word, "transcription"]
 
     def resolve(self, name: str | None, changes: Mapping[str, Any]) -> tuple[str, Profile]:
         """Return a profile's name and its settings with the changes laid over them.
@@ -266,7 +268,11 @@ class Sessions:
                 await session.start(self._ears)
             except BaseException as error:
                 self._desks.give_back(taken)
-                if isinstance(error, SourceError | DetectorError):
+                if isinstance(error, DetectorError):
+                    word = isinstance(error, WakeError)
+                    what = "Wake word not available" if word else "Detector not available"
+                    raise missing(str(error), what) from error
+                if isinstance(error, SourceError):
                     raise missing(str(error), "Audio source not available") from error
                 raise
             self._open[session_id] = session
@@ -294,13 +300,6 @@ class Sessions:
         if count >= self._settings.max_sessions:
             raise too_many(
                 f"{count} sessions are open, the limit of STT_SERVER_MAX_SESSIONS; end one first"
-            )
-        if profile.wake_word.enabled:
-            raise missing(
-                "this version has no wake-word detector yet; take a profile without one, such as "
-                "vad-triggered, or set wake_word.enabled to false and transcription.auto_start to "
-                "true",
-                "Wake word not available",
             )
 
     async def _see_off(self, session: Session) -> None:

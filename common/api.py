@@ -62,6 +62,19 @@ class Status(Shape):
     sessions: list[SessionInfo]
     engine: EngineStatus
     audio: AudioStatus
+    wake_word: "WakeWordStatus | None" = None
+    """Null where nothing listens, or the profile has no wake word."""
+
+
+class WakeWordStatus(Shape):
+    """How a session waits for its wake word."""
+
+    detector: str
+    reason: str
+    """Why this detector: asked for by name, or what ``auto`` found."""
+    words: list[str]
+    awake: bool
+    """What is said now is transcribed."""
 
 
 class StartRequest(Part):

@@ -104,7 +104,10 @@ class WakeWordPart(Part):
     enabled: bool = False
     words: list[str] = Field(["jarvis"], min_length=1, max_length=32)
     """Any of these wakes."""
-    detector: Literal["auto", "porcupine", "microwakeword", "transcript", "pocketsphinx"] = "auto"
+    detector: Literal[
+        "auto", "porcupine", "openwakeword", "microwakeword", "transcript", "pocketsphinx"
+    ] = "auto"
+    """What listens for the words; ``auto`` takes the best that knows them and says why."""
     sensitivity: float = Field(0.7, ge=0, le=1)
     """0 to 1; higher wakes more easily."""
     timeout: float = Field(30.0, gt=0, le=3600)

@@ -176,11 +176,18 @@ class Segmenter:
         self._speech: _Speech | None = None
         self._numbers = 0
         self._loudest = (0.0, 0.0)
+        self.score = 0.0
+        """The last frame's `Scores.speech`; 1 without a detector."""
 
     @property
     def seconds(self) -> float:
         """Seconds of sound heard so far."""
         return _seconds(self._heard)
+
+    @property
+    def speaking(self) -> int | None:
+        """Number of the utterance in progress."""
+        return self._speech.utterance if self._speech else None
 
     def hear(self, frame: Samples) -> Iterator[Heard]:
         """Take the next frame and give what is known after it.
@@ -207,7 +214,7 @@ class Segmenter:
     def _keep(self, frame: Samples, scores: Scores | None) -> _Kept:
         sound = frame.astype(np.float32)
         power, peak = float(sound @ sound) / FRAME, float(np.abs(sound).max())
-        score = scores.speech if scores else 1.0
+        self.score = score = scores.speech if scores else 1.0
         voiced = self._detector is None or score >= self._detector.hold
         kept = _Kept(frame, power, peak, score, voiced)
         self._kept.append(kept)

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 
 from common.client import Client
@@ -65,12 +66,17 @@ async def test_what_cannot_start_is_told_with_its_cure(server: Running, client: 
     app = Console(server.url)
     async with app.run_test(size=(120, 36), notifications=True) as pilot:
         await until(pilot, lambda: app.state.connected and app.state.engine is not None)
+        async with httpx.AsyncClient(base_url=server.url) as http:
+            config = {"audio": {"source": "file:/nowhere.wav"}}
+            saved = await http.put("/api/v1/system/profiles/nowhere", json=config)
+            assert saved.status_code == 200
         await pilot.press("p")
         await until(pilot, lambda: isinstance(app.screen, ChooseProfile))
-        await pilot.press("down", "enter")
-        await until(pilot, lambda: app.state.wanted == "wake-word")
+        places = [profile.name for profile in await client.profiles()]
+        await pilot.press(*["down"] * places.index("nowhere"), "enter")
+        await until(pilot, lambda: app.state.wanted == "nowhere")
         await pilot.press("s")
-        await until(pilot, lambda: "no wake-word detector" in screen_text(app), 30)
+        await until(pilot, lambda: "does not exist" in screen_text(app), 30)
         assert not (await client.status()).running
 
 

@@ -1,0 +1,117 @@
+"""Which speech of a session is for us? What the wake word, said or read, lets through.
+
+Lives on the event loop. A session without a wake word lets everything through.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from backend.hearing import RATE, Samples
+from backend.hearing.phrases import beginning
+from backend.hearing.segmenter import Growing, Utterance
+from backend.hearing.vigil import Vigil
+from backend.hearing.wake import Choice, Spotted
+from common.api import WakeWordStatus
+from common.events import Event, WakeWord, WakeWordTimeout
+from common.profile import WakeWordPart
+
+DEAF = 1.5
+"""Seconds after the word in which a detector's further hits are the same word."""
+LEAST = 0.3
+"""Seconds of sound after the word that may hold more words."""
+
+
+class Waking:
+    """One session's wakefulness."""
+
+    def __init__(
+        self, part: WakeWordPart, choice: Choice, *, always: bool, tell: Callable[[Event], None]
+    ) -> None:
+        """Begin asleep.
+
+        Args:
+            part: words, sensitivity and durations.
+            choice: the detector; ``transcript`` has the engine read what is said meanwhile.
+            always: let everything through and only tell of the word.
+            tell: publishes an event.
+
+        """
+        self._part = part
+        self._choice = choice
+        self._always = always
+        self._by_text = choice.name == "transcript"
+        self._tell = tell
+        self._vigil = Vigil(part.timeout, part.follow_up)
+        self._said: dict[int, float | None] = {}
+        self._spotted = -DEAF
+
+    def status(self) -> WakeWordStatus:
+        """Return how it is now."""
+        return WakeWordStatus(
+            detector=self._choice.name,
+            reason=self._choice.reason,
+            words=self._part.words,
+            awake=self._always or self._vigil.awake,
+        )
+
+    def spot(self, spotted: Spotted) -> None:
+        """Take a hit of the detector."""
+        again = spotted.end - self._spotted < DEAF
+        self._spotted = spotted.end
+        if again:
+            return
+        self._announce(spotted.word, spotted.confidence, spotted.end)
+        if spotted.utterance is not None:
+            self._said[spotted.utterance] = spotted.end
+
+    def reads(self, heard: Growing | Utterance) -> bool:
+        """Whether the engine is to read it."""
+        return self._by_text or self._is_for_us(heard)
+
+    def rest(self, heard: Growing | Utterance, text: str) -> str | None:
+        """Return the text without the wake word; None if it isn't for us, or not yet known to be.
+
+        Wakes the session where the engine read the word.
+        """
+        if self._always and not self._by_text:
+            return text
+        match = beginning(text, self._part.words, self._part.sensitivity)
+        if match and self._by_text and heard.utterance not in self._said:
+            self._said[heard.utterance] = None
+            self._announce(match.phrase, match.likeness, heard.end)
+        if self._always:
+            return text
+        if match and self._is_for_us(heard):
+            return match.rest
+        held = heard.utterance in self._said
+        return text if self._is_for_us(heard) and not held else None
+
+    def sound_after(self, heard: Utterance) -> Samples | None:
+        """Return the sound after the word, where the detector knows its end; None of too little."""
+        end = self._said.get(heard.utterance)
+        if end is None:
+            return None
+        rest = heard.audio[max(0, round((end - heard.audio_start) * RATE)) :]
+        spoken = heard.end - end
+        return np.ascontiguousarray(rest) if spoken >= LEAST else None
+
+    def answered(self, heard: Utterance, text: str) -> None:
+        """Know what was told of an utterance; an empty text leaves it awake for the next."""
+        self._said.pop(heard.utterance, None)
+        if text and not heard.cut:
+            self._vigil.answered(heard.end)
+
+    def look_at_the_time(self, now: float) -> None:
+        """Fall asleep if nobody spoke in time. Not to be called amid speech."""
+        if self._vigil.nobody_spoke(now):
+            self._tell(WakeWordTimeout())
+
+    def _is_for_us(self, heard: Growing | Utterance) -> bool:
+        return self._always or heard.utterance in self._said or self._vigil.heeds(heard.start)
+
+    def _announce(self, word: str, confidence: float, at: float) -> None:
+        self._vigil.wake(at)
+        self._tell(
+            WakeWord(wake_word=word, confidence=round(confidence, 3), timeout=self._part.timeout)
+        )
