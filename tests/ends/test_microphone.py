@@ -97,7 +97,5 @@ async def test_digital_silence_is_told_with_its_cure_and_so_is_its_end(
             await asyncio.to_thread(virtual_microphone.mute, False)
             events = await listening.until(audio(silent=False, fault=None))
             assert not errors(events)
-            figures = (await client.transcription_status()).sessions[0]
-            assert figures.overruns == 0
             await client.stop()
     assert "Only digital silence" in server.log

@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, ClassVar
@@ -18,6 +19,7 @@ from backend.hearing.news import Lost, News, Overran, Returned
 from backend.sources import SourceError, lookout, microphone, portaudio, tap
 from backend.sources.microphone import Microphone
 from backend.sources.portaudio import Device, devices, find
+from tests.backend.sources.made_up import Fake, Stream, described
 from tests.backend.sources.recorder import Recorder
 from tests.virtual_microphone import VirtualMicrophone
 
@@ -148,17 +150,18 @@ def test_one_channel_is_heard_of_two(
     sound = soundfile.read(tone(path))[0]
     silent = np.zeros_like(sound)
     soundfile.write(path, np.stack([sound, silent] if channel == 1 else [silent, sound], 1), RATE)
-    peaks = {}
-    for listened in (channel, 3 - channel):
-        source = Microphone(channel=listened)
-        source.open()
-        with Recorder() as recorder:
-            source.start(recorder.inlet)
-            recorder.wait_until(lambda: bool(recorder.blocks))
-            plugged.play(path)
+    with Recorder() as first, Recorder() as second:
+        recorders = {1: first, 2: second}
+        sources = {number: Microphone(channel=number) for number in recorders}
+        for number, source in sources.items():
+            source.open()
+            source.start(recorders[number].inlet)
+        for recorder in recorders.values():
+            recorder.wait_until(partial(bool, recorder.blocks))
+        plugged.play(path)
+        for source in sources.values():
             source.stop()
-            recorder.wait_for_the_end()
-        peaks[listened] = int(np.abs(recorder.sound).max())
+    peaks = {number: int(np.abs(made.sound).max()) for number, made in recorders.items()}
     assert peaks[channel] > 10_000
     assert peaks[3 - channel] < 500
 
@@ -183,88 +186,6 @@ def test_devices_are_listed_and_one_is_the_default(plugged: VirtualMicrophone) -
     assert "pulse" in [device.name for device in found]
     assert sum(device.default for device in found) == 1
     assert all(device.channels > 0 and device.sample_rate > 0 for device in found)
-
-
-class PortAudioError(Exception):
-    pass
-
-
-class Stream:
-    """What sounddevice would give; the test plays PortAudio."""
-
-    failing = False
-
-    def __init__(self, **how: Any) -> None:
-        self.how = how
-        self.calls: list[str] = []
-
-    def give(self, *samples: int, overflow: bool = False) -> None:
-        """Deliver a block of two rows of these channels."""
-        self.how["callback"](
-            np.array([samples, samples], np.int16),
-            2,
-            None,
-            SimpleNamespace(input_overflow=overflow),
-        )
-
-    def start(self) -> None:
-        if self.failing:
-            raise PortAudioError("Device unavailable")
-
-    def abort(self, ignore_errors: bool) -> None:
-        self.calls.append("abort")
-        self.how["finished_callback"]()
-
-    def close(self, ignore_errors: bool) -> None:
-        self.calls.append("close")
-
-
-def described(name: str, channels: int, rate: float = 48_000) -> dict[str, Any]:
-    return {"name": name, "max_input_channels": channels, "default_samplerate": rate}
-
-
-class Fake(ModuleType):
-    """A sounddevice with devices made up, of which 16 kHz suits only the first."""
-
-    PortAudioError = PortAudioError
-
-    def __init__(self) -> None:
-        super().__init__("sounddevice")
-        self.default = SimpleNamespace(device=[1, 0])
-        self.listed = [
-            described("Speakers", 0),
-            described("Built-in Microphone", 1),
-            described("USB Audio: Front", 2, 44_100.0),
-            described("USB Audio: Rear", 8, 96_000.0),
-        ]
-        self.streams: list[Stream] = []
-        self.looks = 0
-        self.only_rate: int | None = None
-        self.only_channels: int | None = None
-
-    def _terminate(self) -> None:
-        assert all("close" in stream.calls for stream in self.streams)
-
-    def _initialize(self) -> None:
-        self.looks += 1
-
-    def query_devices(self, number: int | None = None) -> Any:
-        return self.listed if number is None else self.listed[number]
-
-    def check_input_settings(self, device: int, channels: int, dtype: str, samplerate: int) -> None:
-        if self.only_rate not in {None, samplerate} or self.only_channels not in {None, channels}:
-            raise PortAudioError("Invalid sample rate")
-
-    def InputStream(self, **how: Any) -> Stream:  # noqa: N802
-        self.streams.append(Stream(**how))
-        return self.streams[-1]
-
-
-@pytest.fixture
-def fake(monkeypatch: pytest.MonkeyPatch) -> Fake:
-    made = Fake()
-    monkeypatch.setitem(sys.modules, "sounddevice", made)
-    return made
 
 
 def test_only_inputs_are_listed(fake: Fake) -> None:
