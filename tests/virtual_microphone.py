@@ -76,6 +76,8 @@ class VirtualMicrophone:
         """End the whole sound server, as a crash would."""
         with suppress(ProcessLookupError):
             os.kill(self._daemon, signal.SIGKILL)
+        # Or else the next one takes the dead one for alive.
+        self._pid_file.unlink(missing_ok=True)
         self._fall_asleep()
 
     def _fall_asleep(self) -> None:

@@ -9,16 +9,19 @@ from typing import Any
 
 from common.client import Client
 from common.events import (
+    AudioStatus,
     EngineStatus,
     Error,
     Event,
     SessionStarted,
     SessionStopped,
+    SystemStatus,
     Transcription,
     Welcome,
 )
 from common.problems import ClientError, Refused, Unauthorized
 from common.stream import EventStream, Link
+from tui.state import recovery
 from tui.text import one_line
 
 DONE, FAILED = 0, 1
@@ -32,6 +35,7 @@ class Printer:
         self._once = once
         self._greeted = False
         self._over = False
+        self._audio: AudioStatus | None = None
         self.failed = False
         """Whether the session that `once` waited for broke off."""
         self._printed: set[tuple[str | None, str]] = set()
@@ -83,6 +87,10 @@ class Printer:
                     self._fed.add(event.session_id)
             case SessionStopped():
                 say(f"listening {event.reason}")
+            case SystemStatus(audio=audio):
+                if news := recovery(self._audio, audio):
+                    say(news)
+                self._audio = audio
             case Error():
                 say(f"{event.error}: {event.details}")
 

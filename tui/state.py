@@ -6,6 +6,7 @@ from functools import singledispatch
 
 from common.api import SessionInfo, Status
 from common.events import (
+    AudioStatus,
     EngineStatus,
     Event,
     ModelProgress,
@@ -47,6 +48,8 @@ class State:
     """Seconds that this machine's clock is ahead of the server's."""
     latency: float | None = None
     """Seconds from the end of speech to the last final."""
+    audio: AudioStatus | None = None
+    """How the sound of the server's own listening is; None while nothing listens."""
     wake: str = ""
     """The wake word that was heard, while the server waits for what follows it."""
 
@@ -79,6 +82,7 @@ def known(state: State, status: Status) -> State:
         running=status.running,
         profile=status.profile,
         engine=status.engine,
+        audio=status.audio,
         version=status.version,
         progress=None if status.engine.state == "ready" else state.progress,
     )
@@ -97,7 +101,14 @@ def _listening(state: State, session: SessionInfo) -> State:
 def _silent_if_stopped(state: State) -> State:
     if state.running:
         return state
-    return replace(state, session_id=None, source="", started=None, wake="")
+    return replace(state, session_id=None, source="", started=None, audio=None, wake="")
+
+
+def recovery(before: AudioStatus | None, now: AudioStatus | None) -> str:
+    """Return what is to be said of a microphone whose fault is over; empty if none is."""
+    if not (before and before.fault and now) or now.fault:
+        return ""
+    return f"the microphone {now.device} is back" if before.gone else "there is sound again"
 
 
 @singledispatch
@@ -129,6 +140,7 @@ def _(event: SystemStatus, state: State) -> State:
             running=event.running,
             profile=event.profile or state.profile,
             engine=engine,
+            audio=event.audio,
             progress=None if engine and engine.state == "ready" else state.progress,
         )
     )

@@ -117,7 +117,7 @@ class Microphone:
         while not self._stopping.wait(LOOK):
             tap = self._tap
             self._tell_of_losses()
-            if tap and tap.dead:
+            if tap and tap.is_dead(LOOK):
                 self._lose(tap)
                 while not (self._stopping.is_set() or self._come_back()):
                     self._stopping.wait(EVERY)

@@ -1,6 +1,5 @@
 """One stream from one input device: mono sound, as fast as the device gives it."""
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -53,13 +52,21 @@ class Tap:
         self._stream: Any = None
         self._take: Callable[[Mono], None]
         self._finished = False
-        self._newest = 0.0
+        self._fresh = False
+        self._quiet = 0.0
         self._patience = FIRST
 
-    @property
-    def dead(self) -> bool:
-        """Whether it won't give any more sound."""
-        return self._finished or time.monotonic() - self._newest > self._patience
+    def is_dead(self, passed: float) -> bool:
+        """Whether it won't give any more sound, to be asked again and again.
+
+        Args:
+            passed: seconds since the last call. What its caller didn't sleep through counts, no
+                clock: a machine or a process that was suspended gave the device no chance.
+
+        """
+        self._quiet = 0 if self._fresh else self._quiet + passed
+        self._fresh = False
+        return self._finished or self._quiet > self._patience
 
     def open(self, take: Callable[[Mono], None]) -> None:
         """Begin to pass sound on, from PortAudio's own thread. Raises `SourceError`.
@@ -69,7 +76,6 @@ class Tap:
 
         """
         self._take = take
-        self._newest = time.monotonic()
         try:
             self._stream = open_stream(
                 self.device,
@@ -93,7 +99,7 @@ class Tap:
             close_stream(stream)
 
     def _hear(self, sound: npt.NDArray[np.int16], count: int, when: Any, status: Any) -> None:
-        self._newest = time.monotonic()
+        self._fresh = True
         self._patience = LONGEST_PAUSE
         if status.input_overflow:
             self.overruns += 1

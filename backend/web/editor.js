@@ -31,6 +31,8 @@ const FIELDS = {
   "Sound": [
     ["audio.source", "Source", "text", { hint: "microphone, or file:PATH on the server" }],
     ["audio.device", "Microphone", "text", { empty: null, list: "microphones", hint: "empty takes the system's default" }],
+    ["audio.channel", "Channel", "number", { step: 1, hint: "of a microphone with several, counted from 1; empty mixes all" }],
+    ["audio.gain", "Gain", "number", { step: 0.1, hint: "factor on the samples; what is then too loud is clipped" }],
   ],
 };
 

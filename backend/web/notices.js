@@ -22,12 +22,20 @@ export function notice(kind, title, details = "") {
     close,
   );
   shown.setAttribute("role", kind === "info" ? "status" : "alert");
-  Object.assign(shown.dataset, { key, times: 1 });
+  Object.assign(shown.dataset, { key, details, times: 1 });
   close.addEventListener("click", () => shown.remove());
   $("notices").append(shown);
   while ($("notices").children.length > MOST) $("notices").firstChild.remove();
   return shown;
 }
+
+/** Put away what has these details: it is over. */
+export function dismiss(details) {
+  for (const shown of showing(details)) shown.remove();
+}
+
+/** The notices that have these details. */
+export const showing = (details) => [...$("notices").children].filter((shown) => shown.dataset.details === details);
 
 /** Show a fault of a request: the server's words, which hold the cure. */
 export function complain(fault) {

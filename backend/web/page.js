@@ -6,13 +6,14 @@ import { edit, wireEditor } from "./editor.js";
 import { Link } from "./link.js";
 import { loadProfiles, ownSession, showServer, wireListen } from "./listen.js";
 import * as meter from "./meter.js";
-import { complain, notice } from "./notices.js";
+import { complain, dismiss, notice, showing } from "./notices.js";
 import { askForToken, wireToken } from "./token.js";
 import * as transcript from "./transcript.js";
 
 const sources = new Map(); // session id → where its sound comes from
 let running = null; // {profile, since} of the server's own listening
 let wakeEnds = 0;
+let heard = {}; // how the sound of the server's own listening is
 
 const link = new Link(takeFromLink, showLink, takeStatus);
 
@@ -27,7 +28,7 @@ const HANDLERS = {
   model_progress: showProgress,
   session_started: startSession,
   session_stopped: stopSession,
-  error: (event) => notice(event.recoverable === false ? "bad" : "warn", `${event.error}.`, event.details),
+  error: showError,
 };
 
 const heardAlready = new Set(); // seq of durable events, which this browser's session hears twice
@@ -67,12 +68,30 @@ function takeStatus(status) {
   showState();
 }
 
-function takeSystemStatus({ running: on, profile, active_features: features, engine, timestamp }) {
+function takeSystemStatus({ running: on, profile, active_features: features, engine, audio, timestamp }) {
   running = on ? { profile, features, since: running?.since ?? timestamp ?? Date.now() / 1000 } : null;
   if (!on) endWake();
+  takeAudio((on && audio) || {}, timestamp);
   showServer({ running: on, profile });
   showState();
   if (engine) showEngine(engine);
+}
+
+function showError({ error, details, recoverable }) {
+  // A lasting fault may be known from the status already.
+  if (details !== heard.fault || !showing(details).length) notice(recoverable === false ? "bad" : "warn", `${error}.`, details);
+}
+
+// A fault of the microphone is shown for as long as it lasts.
+function takeAudio(audio, timestamp = Date.now() / 1000) {
+  const before = heard;
+  heard = audio;
+  if (audio.gone) meter.rest();
+  if (before.fault && before.fault !== audio.fault) {
+    dismiss(before.fault);
+    if (running && !audio.fault) transcript.note(before.gone ? `the microphone ${audio.device} is back` : "there is sound again", timestamp);
+  }
+  if (audio.fault && !showing(audio.fault).length) notice("warn", audio.gone ? "Microphone gone." : "Only digital silence.", audio.fault);
 }
 
 function takeWords(event) {
@@ -138,7 +157,8 @@ function showState() {
   if (!running) $("state").textContent = sources.size ? "transcribing what clients send" : "not listening";
   else {
     const seconds = Math.max(0, Math.floor(Date.now() / 1000 - running.since));
-    $("state").textContent = `listening ${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+    const doing = heard.gone ? "waiting for the microphone," : "listening";
+    $("state").textContent = `${doing} ${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
   }
   $("state").dataset.running = running !== null;
   $("running-profile").textContent = running ? [running.profile, (running.features ?? []).join(", ")].filter(Boolean).join(" · ") : "–";

@@ -20,7 +20,7 @@ from common.events import (
     Welcome,
 )
 from tui.messages import EventArrived, LevelArrived, LinkChanged, Rejected
-from tui.state import State, source_name
+from tui.state import State, recovery, source_name
 from tui.widgets.meter import Meter
 from tui.widgets.status import LinkLine, Status
 from tui.widgets.transcript import Transcript
@@ -116,11 +116,14 @@ class ListenScreen(Screen[None]):
             yield Status().data_bind(ListenScreen.state)
         yield Footer()
 
-    def watch_state(self, state: State) -> None:
+    def watch_state(self, before: State, state: State) -> None:
         if self.is_mounted:
             self.transcript.hint = hint(state, self._url)
-            if not (state.connected and state.running):
+            gone = state.audio is not None and state.audio.gone
+            if gone or not (state.connected and state.running):
                 self.meter.level = None
+            if news := recovery(before.audio, state.audio):
+                self.transcript.remark(news)
 
     def on_mount(self) -> None:
         self.transcript.hint = hint(self.state, self._url)

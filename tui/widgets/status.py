@@ -71,9 +71,14 @@ def session_row(state: State, now: float) -> Row:
         return "session", f"{state.doing} …", "$text-warning"
     if not state.running:
         return "session", "○ stopped", MUTED
+    audio = state.audio
+    if audio and audio.gone:
+        return "session", "◌ waiting for the microphone to come back", "$text-warning"
     length = f" {duration(now - state.started)}" if state.started is not None else ""
     source = f" · {source_name(state.source)}" if state.source else ""
     wake = f" · heard “{state.wake}”" if state.wake else ""
+    if audio and audio.silent and audio.fault:
+        return "session", f"● listening{length}{source} · only digital silence", "$text-warning"
     return "session", f"● listening{length}{source}{wake}", "$text-success"
 
 

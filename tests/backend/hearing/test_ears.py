@@ -10,6 +10,7 @@ import pytest
 
 from backend.hearing import Block
 from backend.hearing.ears import Ears, Inlet
+from backend.hearing.news import News, Returned
 
 PATIENCE = 10
 """Seconds to wait for what must happen."""
@@ -25,6 +26,7 @@ class Notes:
     def __init__(self, shared: list[tuple[str, int]] | None = None, name: str = "") -> None:
         self.heard: list[int] = []
         self.flushes: list[int] = []
+        self.news: list[tuple[News, int]] = []
         self.faults: list[Exception | None] = []
         self.finished = threading.Event()
         self.busy = threading.Event()
@@ -45,6 +47,9 @@ class Notes:
 
     def flush(self) -> None:
         self.flushes.append(len(self.heard))
+
+    def note(self, news: News) -> None:
+        self.news.append((news, len(self.heard)))
 
     def finish(self, fault: Exception | None) -> None:
         self.faults.append(fault)
@@ -181,6 +186,22 @@ def test_inlets_take_turns_however_much_one_has_queued(ears: Ears) -> None:
     assert much.finished.wait(PATIENCE)
     assert order[:2] == [("much", 0), ("little", 0)]
     assert much.heard == list(range(20))
+
+
+def test_news_keep_their_place_among_the_blocks_and_need_no_room(ears: Ears) -> None:
+    notes = Notes()
+    inlet = ears.open(notes, 20)
+    notes.go_on.clear()
+    for value in range(4):
+        inlet.offer(block(value))
+    inlet.tell(Returned("here"))
+    assert inlet.lost > 0
+    notes.go_on.set()
+    inlet.end()
+    inlet.tell(Returned("too late"))
+    assert notes.finished.wait(PATIENCE)
+    assert notes.news == [(Returned("here"), len(notes.heard))]
+    assert notes.heard[:2] == [0, 1]
 
 
 def test_a_flush_comes_after_what_was_queued(ears: Ears) -> None:

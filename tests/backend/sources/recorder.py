@@ -8,6 +8,7 @@ import numpy as np
 
 from backend.hearing import Block
 from backend.hearing.ears import Ears, Inlet
+from backend.hearing.news import News
 
 PATIENCE = 20
 """Seconds to wait for what must happen."""
@@ -18,6 +19,7 @@ class Recorder:
 
     def __init__(self, bound: int = 1_000_000) -> None:
         self.blocks: list[Block] = []
+        self.news: list[News] = []
         self.fault: Exception | None = None
         self._changed = threading.Condition()
         self._finished = False
@@ -52,6 +54,11 @@ class Recorder:
 
     def flush(self) -> None:
         """Nothing is cut up here."""
+
+    def note(self, news: News) -> None:
+        with self._changed:
+            self.news.append(news)
+            self._changed.notify_all()
 
     def finish(self, fault: Exception | None) -> None:
         with self._changed:

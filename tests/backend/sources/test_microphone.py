@@ -2,18 +2,24 @@
 
 import ctypes.util
 import sys
+import threading
+import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 import soundfile
 
 from backend.hearing import RATE
-from backend.sources import SourceError, microphone
-from backend.sources.microphone import Device, Microphone, devices, find
+from backend.hearing.news import Lost, News, Overran, Returned
+from backend.sources import SourceError, lookout, microphone, portaudio, tap
+from backend.sources.microphone import Microphone
+from backend.sources.portaudio import Device, devices, find
+from tests.backend.sources.made_up import Fake, Stream, described
 from tests.backend.sources.recorder import Recorder
 from tests.virtual_microphone import VirtualMicrophone
 
@@ -50,6 +56,10 @@ def tone(path: Path) -> Path:
     return path
 
 
+def kinds(recorder: Recorder) -> list[type[News]]:
+    return [type(news) for news in recorder.news]
+
+
 def has_tone(recorder: Recorder) -> bool:
     """Was a half second of the tone, and little else, heard at any time?"""
     window = RATE // 2
@@ -79,18 +89,81 @@ def test_what_is_played_arrives(plugged: VirtualMicrophone, tmp_path: Path) -> N
 
 
 @needs_portaudio
-@pytest.mark.parametrize("accident", ["unplug", "kill"])
-def test_a_microphone_that_vanishes_is_told(plugged: VirtualMicrophone, accident: str) -> None:
+def test_a_microphone_that_vanishes_is_waited_for(
+    plugged: VirtualMicrophone, tmp_path: Path
+) -> None:
+    """Unplugged and replaced by one of another kind, then the whole sound server crashes."""
     source = Microphone()
     source.open()
     with Recorder() as recorder:
         source.start(recorder.inlet)
         recorder.wait_until(lambda: bool(recorder.blocks))
-        getattr(plugged, accident)()
-        recorder.wait_for_the_end()
+        plugged.unplug()
+        recorder.wait_until(lambda: kinds(recorder) == [Lost])
+        plugged.plug(44_100, 2)
+        recorder.wait_until(lambda: kinds(recorder) == [Lost, Returned])
+        recorder.blocks.clear()
+        plugged.play(tone(tmp_path / "tone.wav"))
+        recorder.wait_until(lambda: has_tone(recorder))
+        plugged.kill()
+        recorder.wait_until(lambda: kinds(recorder) == [Lost, Returned, Lost])
+        plugged.turn_on()
+        recorder.wait_until(lambda: kinds(recorder) == [Lost, Returned, Lost, Returned])
         source.stop()
-    assert isinstance(recorder.fault, SourceError)
-    assert "is gone" in str(recorder.fault)
+        recorder.wait_for_the_end()
+    assert recorder.fault is None
+    assert isinstance(recorder.news[0], Lost)
+    assert "is gone; waiting for a microphone" in recorder.news[0].details
+
+
+@needs_portaudio
+def test_stopping_while_it_is_waited_for_takes_no_time(
+    plugged: VirtualMicrophone, capfd: pytest.CaptureFixture[str]
+) -> None:
+    source = Microphone("pulse")
+    source.open()
+    with Recorder() as recorder:
+        source.start(recorder.inlet)
+        recorder.wait_until(lambda: bool(recorder.blocks))
+        plugged.kill()
+        recorder.wait_until(lambda: kinds(recorder) == [Lost])
+        capfd.readouterr()
+        # Long enough for some looks.
+        time.sleep(2.5)
+        assert capfd.readouterr() == ("", "")
+        began = time.monotonic()
+        source.stop()
+        assert time.monotonic() - began < 0.5
+        recorder.wait_for_the_end()
+    assert recorder.fault is None
+    assert kinds(recorder) == [Lost]
+
+
+@needs_portaudio
+@pytest.mark.parametrize(("rate", "channel"), [(44_100, 1), (48_000, 2)])
+def test_one_channel_is_heard_of_two(
+    plugged: VirtualMicrophone, tmp_path: Path, rate: int, channel: int
+) -> None:
+    plugged.unplug()
+    plugged.plug(rate, 2)
+    path = tmp_path / "tone.wav"
+    sound = soundfile.read(tone(path))[0]
+    silent = np.zeros_like(sound)
+    soundfile.write(path, np.stack([sound, silent] if channel == 1 else [silent, sound], 1), RATE)
+    with Recorder() as first, Recorder() as second:
+        recorders = {1: first, 2: second}
+        sources = {number: Microphone(channel=number) for number in recorders}
+        for number, source in sources.items():
+            source.open()
+            source.start(recorders[number].inlet)
+        for recorder in recorders.values():
+            recorder.wait_until(partial(bool, recorder.blocks))
+        plugged.play(path)
+        for source in sources.values():
+            source.stop()
+    peaks = {number: int(np.abs(made.sound).max()) for number, made in recorders.items()}
+    assert peaks[channel] > 10_000
+    assert peaks[3 - channel] < 500
 
 
 @needs_portaudio
@@ -115,72 +188,6 @@ def test_devices_are_listed_and_one_is_the_default(plugged: VirtualMicrophone) -
     assert all(device.channels > 0 and device.sample_rate > 0 for device in found)
 
 
-class PortAudioError(Exception):
-    pass
-
-
-class Stream:
-    """What sounddevice would give; the test plays PortAudio."""
-
-    failing = False
-
-    def __init__(self, **how: Any) -> None:
-        self.how = how
-        self.calls: list[str] = []
-
-    def start(self) -> None:
-        if self.failing:
-            raise PortAudioError("Device unavailable")
-
-    def abort(self, ignore_errors: bool) -> None:
-        self.calls.append("abort")
-        self.how["finished_callback"]()
-
-    def close(self, ignore_errors: bool) -> None:
-        self.calls.append("close")
-
-
-def described(name: str, channels: int, rate: float = 48_000) -> dict[str, Any]:
-    return {"name": name, "max_input_channels": channels, "default_samplerate": rate}
-
-
-class Fake(ModuleType):
-    """A sounddevice with devices made up, of which 16 kHz suits only the first."""
-
-    PortAudioError = PortAudioError
-
-    def __init__(self) -> None:
-        super().__init__("sounddevice")
-        self.default = SimpleNamespace(device=[1, 0])
-        self.listed = [
-            described("Speakers", 0),
-            described("Built-in Microphone", 1),
-            described("USB Audio: Front", 2, 44_100.0),
-            described("USB Audio: Rear", 8, 96_000.0),
-        ]
-        self.streams: list[Stream] = []
-        self.only_rate: int | None = None
-        self.only_channels: int | None = None
-
-    def query_devices(self) -> list[dict[str, Any]]:
-        return self.listed
-
-    def check_input_settings(self, device: int, channels: int, dtype: str, samplerate: int) -> None:
-        if self.only_rate not in {None, samplerate} or self.only_channels not in {None, channels}:
-            raise PortAudioError("Invalid sample rate")
-
-    def InputStream(self, **how: Any) -> Stream:  # noqa: N802
-        self.streams.append(Stream(**how))
-        return self.streams[-1]
-
-
-@pytest.fixture
-def fake(monkeypatch: pytest.MonkeyPatch) -> Fake:
-    made = Fake()
-    monkeypatch.setitem(sys.modules, "sounddevice", made)
-    return made
-
-
 def test_only_inputs_are_listed(fake: Fake) -> None:
     assert devices()[0] == Device(1, "Built-in Microphone", 1, 48_000, default=True)
     assert [device.id for device in devices()] == [1, 2, 3]
@@ -188,9 +195,24 @@ def test_only_inputs_are_listed(fake: Fake) -> None:
 
 @pytest.mark.parametrize(
     ("wanted", "number"),
-    [(None, 1), (3, 3), ("3", 3), ("built-in microphone", 1), ("Rear", 3), ("front", 2)],
+    [
+        (None, 1),
+        (3, 3),
+        ("3", 3),
+        ("built-in microphone", 1),
+        ("Rear", 3),
+        ("front", 2),
+        ("Yeti", 4),
+        ("yeti", 5),
+        ("Yeti Stereo", 6),
+        ("Twins", 9),
+        ("twi", 9),
+    ],
 )
 def test_a_device_is_found(fake: Fake, wanted: int | str | None, number: int) -> None:
+    fake.listed += [described(name, 1) for name in ("Yeti", "yeti", "Yeti Stereo")]
+    fake.listed += [described(name, 1) for name in ("Speakers and", "Twins", "Twins")]
+    fake.default.device[0] = 9 if "tw" in str(wanted).casefold() else 1
     assert find(wanted).id == number
 
 
@@ -214,18 +236,69 @@ def test_a_machine_without_microphone_is_told_what_else_it_can_do(fake: Fake) ->
         Microphone().open()
 
 
-def test_a_device_that_knows_no_16_khz_is_heard_at_its_own_rate(fake: Fake) -> None:
-    fake.only_rate = 44_100
-    source = Microphone("front")
+@pytest.mark.parametrize(
+    ("wanted", "channel", "rate", "opened"),
+    [
+        ("built-in", None, RATE, 1),
+        ("front", None, RATE, 2),
+        ("front", 1, RATE, 2),
+        ("rear", None, RATE, 8),
+        ("rear", 5, RATE, 8),
+        ("server", None, RATE, 1),
+        ("server", 1, RATE, 2),
+        ("server", 3, RATE, 3),
+        ("front", None, 44_100, 2),
+        ("front", 2, 44_100, 2),
+    ],
+)
+def test_a_device_is_opened_as_its_channels_and_rate_ask(
+    fake: Fake, wanted: str, channel: int | None, rate: int, opened: int
+) -> None:
+    fake.listed.append(described("Sound server", 32))
+    fake.only_rate = rate
+    source = Microphone(wanted, channel)
     source.open()
-    assert (source.rate, source.channels, source.device) == (44_100, 1, "USB Audio: Front")
+    with Recorder() as recorder:
+        source.start(recorder.inlet)
+        source.stop()
+        recorder.wait_for_the_end()
+    assert (source.rate, source.channels) == (rate, 1)
+    assert fake.streams[0].how["samplerate"] == rate
+    assert fake.streams[0].how["channels"] == opened
 
 
 def test_a_device_that_gives_all_its_channels_or_none_gives_all(fake: Fake) -> None:
-    fake.only_rate, fake.only_channels = 96_000, 8
-    source = Microphone("rear")
+    fake.listed.append(described("Desk", 18, 96_000))
+    fake.only_rate, fake.only_channels = 96_000, 18
+    source = Microphone("desk")
     source.open()
-    assert (source.rate, source.channels) == (96_000, 8)
+    with Recorder() as recorder:
+        source.start(recorder.inlet)
+        source.stop()
+    assert (source.rate, fake.streams[0].how["channels"]) == (96_000, 18)
+
+
+@pytest.mark.parametrize(("channel", "heard"), [(None, 20), (1, 10), (2, 30)])
+def test_one_channel_is_heard_or_the_mean_of_all(
+    fake: Fake, channel: int | None, heard: int
+) -> None:
+    source = Microphone("front", channel)
+    source.open()
+    with Recorder() as recorder:
+        source.start(recorder.inlet)
+        fake.streams[0].give(10, 30)
+        source.stop()
+        recorder.wait_for_the_end()
+    assert recorder.sound.tolist() == [[heard], [heard]]
+    assert recorder.sound.dtype == np.int16
+
+
+@pytest.mark.parametrize(
+    ("wanted", "says"), [("front", "has 2 channels.*3"), (None, "has one channel.*3.*null hears")]
+)
+def test_a_channel_that_is_not_there_is_refused(fake: Fake, wanted: str | None, says: str) -> None:
+    with pytest.raises(SourceError, match=says):
+        Microphone(wanted, 3).open()
 
 
 def test_a_device_that_takes_nothing_is_refused(fake: Fake) -> None:
@@ -245,21 +318,194 @@ def test_a_device_that_does_not_start_is_let_go(
     assert fake.streams[0].calls == ["abort", "close"]
 
 
-def test_blocks_are_copied_and_what_portaudio_lost_is_counted(fake: Fake) -> None:
+def test_blocks_are_copied(fake: Fake) -> None:
     source = Microphone()
     source.open()
     with Recorder() as recorder:
         source.start(recorder.inlet)
         buffer = np.full((512, 1), 7, np.int16)
-        hear = fake.streams[0].how["callback"]
-        hear(buffer, 512, None, SimpleNamespace(input_overflow=False))
+        fake.streams[0].how["callback"](buffer, 512, None, SimpleNamespace(input_overflow=False))
         buffer[:] = 9
-        hear(buffer, 512, None, SimpleNamespace(input_overflow=True))
         source.stop()
         recorder.wait_for_the_end()
-    assert source.overruns == 1
-    assert [int(block[0, 0]) for block in recorder.blocks] == [7, 9]
+    assert int(recorder.blocks[0][0, 0]) == 7
     assert recorder.fault is None
+
+
+def test_lost_sound_is_counted_and_told_at_once_then_seldom(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(microphone, "SELDOM", 0.6)
+    source = Microphone()
+    source.open()
+    with Recorder() as recorder:
+        source.start(recorder.inlet)
+        stream = fake.streams[0]
+        stream.give(7)
+        stream.give(7, overflow=True)
+        recorder.wait_until(lambda: bool(recorder.news))
+        told = time.monotonic()
+        stream.give(7, overflow=True)
+        stream.give(7, overflow=True)
+        recorder.wait_until(lambda: len(recorder.news) == 2)
+        assert time.monotonic() - told > 0.5
+        source.stop()
+    assert recorder.news == [Overran(1, 0), Overran(2, 0)]
+    assert source.overruns == 3
+
+
+def test_sound_that_finds_no_room_is_told(fake: Fake) -> None:
+    source = Microphone()
+    source.open()
+    with Recorder(bound=0) as recorder:
+        source.start(recorder.inlet)
+        fake.streams[0].give(7)
+        recorder.wait_until(lambda: bool(recorder.news))
+        source.stop()
+    assert recorder.news == [Overran(0, 2 / RATE)]
+
+
+class Found:
+    """A lookout that finds what the test has plugged in by then."""
+
+    def __init__(self, wanted: int | str | None, channel: int | None) -> None:
+        self.asked.append(wanted)
+
+    asked: ClassVar[list[int | str | None]] = []
+
+    def wait(self) -> bool:
+        return True
+
+    def end(self) -> None:
+        """There is nothing to end."""
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No processes and no pauses: the test says what there is."""
+    monkeypatch.setattr(microphone, "Lookout", Found)
+    monkeypatch.setattr(microphone, "LOOK", 0.01)
+    monkeypatch.setattr(microphone, "EVERY", 0.01)
+    yield
+    Found.asked.clear()
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(
+    ("wanted", "asked", "takes_its_place"),
+    [
+        (None, None, "Headset"),
+        (2, "USB Audio: Front", "USB Audio: Front"),
+        ("FRONT", "FRONT", "USB Audio: Front Left"),
+    ],
+)
+def test_what_returns_is_what_was_asked_for(
+    fake: Fake, wanted: int | str | None, asked: str | None, takes_its_place: str
+) -> None:
+    source = Microphone(wanted)
+    source.open()
+    with Recorder() as recorder:
+        source.start(recorder.inlet)
+        listed, fake.listed = fake.listed, [described("Speakers", 0)]
+        fake.streams[0].how["finished_callback"]()
+        recorder.wait_until(lambda: kinds(recorder) == [Lost])
+        # The ids are others now, and so is the rate.
+        fake.listed = [described("Speakers", 0)] * 4 + [described(takes_its_place, 1, 8000)]
+        fake.default.device[0], fake.only_rate = 4, 8000
+        recorder.wait_until(lambda: kinds(recorder) == [Lost, Returned])
+        assert recorder.news[1] == Returned(takes_its_place) == Returned(source.device or "")
+        for _ in range(1000):
+            fake.streams[1].give(100)
+        recorder.wait_until(lambda: sum(len(block) for block in recorder.blocks) > 3000)
+        source.stop()
+        recorder.wait_for_the_end()
+    # 2,000 samples at 8 kHz are up to 4,000 at the rate of before, which the session counts by.
+    assert source.rate == RATE
+    assert set(Found.asked) == {asked}
+    assert [stream.calls for stream in fake.streams] == [["abort", "close"]] * 2
+    assert listed
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_microphone_that_gives_nothing_is_gone_whatever_portaudio_thinks(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tap, "LONGEST_PAUSE", 0.1)
+    source = Microphone()
+    source.open()
+    with Recorder() as recorder:
+        source.start(recorder.inlet)
+        fake.streams[0].give(7)
+        recorder.wait_until(lambda: kinds(recorder)[:2] == [Lost, Returned])
+        source.stop()
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_search_that_breaks_off_is_begun_again(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(microphone, "RETRY", 0.01)
+    answers = iter([False, True])
+    monkeypatch.setattr(Found, "wait", lambda self: next(answers))
+    source = Microphone()
+    source.open()
+    with Recorder() as recorder:
+        source.start(recorder.inlet)
+        fake.streams[0].how["finished_callback"]()
+        recorder.wait_until(lambda: kinds(recorder) == [Lost, Returned])
+        source.stop()
+    assert "looking for the microphone failed" in caplog.text
+
+
+def test_looking_again_is_left_while_a_stream_is_open(fake: Fake) -> None:
+    source = Microphone()
+    source.open()
+    with Recorder() as recorder:
+        source.start(recorder.inlet)
+        looks = fake.looks
+        assert devices()
+        assert fake.looks == looks
+        source.stop()
+        assert devices()
+        assert fake.looks == looks + 1
+
+
+def test_devices_that_change_between_choosing_and_opening_are_not_mixed_up(fake: Fake) -> None:
+    source = Microphone("rear")
+    source.open()
+    fake.listed[3] = described("Webcam", 1)
+    with Recorder() as recorder, pytest.raises(SourceError, match="have changed"):
+        source.start(recorder.inlet)
+    assert not fake.streams
+
+
+def test_an_audio_system_that_is_stuck_is_told(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(portaudio, "PATIENCE", 0.05)
+    holding, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with portaudio.portaudio():
+            holding.set()
+            done.wait(20)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    holding.wait(20)
+    try:
+        with pytest.raises(SourceError, match="doesn't answer"):
+            devices()
+    finally:
+        done.set()
+        holder.join()
+
+
+def test_a_lookout_that_cannot_be_sent_leaves_looking_to_the_caller(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    search = lookout.Lookout(None, None)
+    assert search.wait()
+    search.end()
 
 
 @pytest.mark.parametrize("error", [OSError("PortAudio library not found"), None])
@@ -275,4 +521,4 @@ def test_a_missing_portaudio_is_told_with_its_cure(
     monkeypatch.delitem(sys.modules, "sounddevice", raising=False)
     monkeypatch.setattr(sys, "meta_path", [Absent, *sys.meta_path])
     with pytest.raises(SourceError, match="apt install libportaudio2, brew install"):
-        microphone.devices()
+        devices()
