@@ -72,7 +72,7 @@ async def test_what_cannot_start_is_told_with_its_cure(server: Running, client: 
             assert saved.status_code == 200
         await pilot.press("p")
         await until(pilot, lambda: isinstance(app.screen, ChooseProfile))
-        places = [profile.name for profile in await client.profiles()]
+        places = [profile.name for profile in (await client.profiles()).profiles]
         await pilot.press(*["down"] * places.index("nowhere"), "enter")
         await until(pilot, lambda: app.state.wanted == "nowhere")
         await pilot.press("s")
