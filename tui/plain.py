@@ -70,6 +70,9 @@ class Printer:
         except ClientError as error:
             say(str(error))
             return
+        if status.audio.fault and not (self._audio and self._audio.fault):
+            say(status.audio.fault)
+        self._hear_of(status.audio)
         self._fed |= {s.session_id for s in status.sessions if s.source in ("stream", "upload")}
         # A server that has never listened yet is still about to begin.
         self._over = status.starts > 0 and not status.running
@@ -88,11 +91,15 @@ class Printer:
             case SessionStopped():
                 say(f"listening {event.reason}")
             case SystemStatus(audio=audio):
-                if news := recovery(self._audio, audio):
-                    say(news)
-                self._audio = audio
+                self._hear_of(audio)
             case Error():
                 say(f"{event.error}: {event.details}")
+
+    def _hear_of(self, audio: AudioStatus | None) -> None:
+        """Tell when a fault of the microphone is over; that it began is an `Error`."""
+        if news := recovery(self._audio, audio):
+            say(news)
+        self._audio = audio
 
     def _is_over(self, event: Event) -> bool:
         if isinstance(event, Welcome):

@@ -8,6 +8,7 @@ soon as the device has given sound, and with its parent.
 import json
 import logging
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -79,6 +80,8 @@ def _end_with_the_parent() -> None:
 
 def main() -> None:
     """Look until it is found."""
+    # Ctrl-C in the terminal is meant for the parent.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     wanted, channel = json.loads(sys.argv[1])
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
     pause = threading.Event()

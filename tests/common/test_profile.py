@@ -66,6 +66,8 @@ def test_every_fault_is_named_with_its_path() -> None:
         {"vad": {"max_utterance": float("inf")}},
         {"wake_word": {"words": []}},
         {"audio": {"source": "http://example.org/a.wav"}},
+        {"audio": {"channel": 0}},
+        {"audio": {"channel": "left"}},
         {"transcription": {"language": "english"}},
     ],
 )

@@ -182,6 +182,7 @@ async def test_a_profile_is_edited_saved_and_deleted(
         await editor.get_by_label("Language").fill("en")
         await editor.get_by_label("Description").fill("For <b>songs</b>")
         await editor.get_by_label("Silence that ends it").fill("1.2")
+        await editor.get_by_label("Channel").fill("2")
         await editor.get_by_label("Words", exact=True).fill("jarvis, computer")
         await editor.get_by_label("Sensitivity").first.press("Home")
         await editor.get_by_text("Everything, as JSON").click()
@@ -198,6 +199,7 @@ async def test_a_profile_is_edited_saved_and_deleted(
         await expect(page.locator("#profile-about")).to_have_text("For <b>songs</b>")
 
         kept = (await requests.get(where)).json()["config"]
+        assert kept["audio"]["channel"] == 2
         assert kept == config
         assert kept["wake_word"]["words"] == ["jarvis", "computer"]
         assert kept["vad"]["sensitivity"] == 0
@@ -335,6 +337,34 @@ async def test_wake_words_levels_gaps_and_errors_are_told(
 
         await tell(page, event="welcome", gap=True, recent=[], running=False, seq=1)
         await expect(notes.last).to_contain_text("no longer holds it")
+
+
+@in_browser
+async def test_a_fault_of_the_microphone_is_shown_for_as_long_as_it_lasts(
+    browser: Browser, server: Running
+) -> None:
+    async with page_of(browser, server.url) as page:
+        await connected(page)
+        notices, state = page.locator(".notice"), {"event": "system_status", "running": True}
+        well = {"device": "Mic", "silent": False, "gone": False, "fault": None}
+        for fault, end in (("gone", "the microphone Mic is back"), ("silent", "sound again")):
+            words = f"it is {fault}, mend it so"
+            await tell(page, event="error", error="Trouble", details=words, recoverable=True)
+            await tell(page, **state, audio={**well, fault: True, "fault": words})
+            await expect(notices).to_have_count(1)
+            await expect(notices).to_contain_text(f"Trouble. {words}")
+            if fault == "gone":
+                await expect(page.locator("#state")).to_contain_text("waiting for the microphone")
+            await tell(page, **state, audio=well)
+            await expect(notices).to_have_count(0)
+            await expect(page.locator(".note").last).to_contain_text(end)
+        # Who comes later knows it from the status alone, and is not told twice.
+        await tell(page, **state, audio={**well, "gone": True, "fault": "it is gone"})
+        await tell(page, event="error", error="Microphone gone", details="it is gone")
+        await expect(notices).to_have_count(1)
+        await expect(notices).to_have_text(re.compile("^Microphone gone. it is gone"))
+        await tell(page, event="system_status", running=False)
+        await expect(notices).to_have_count(0)
 
 
 @in_browser

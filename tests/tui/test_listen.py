@@ -2,8 +2,11 @@ import pytest
 from textual.binding import Binding
 
 from common.events import (
+    AudioStatus,
+    Error,
     SessionStarted,
     SessionStopped,
+    SystemStatus,
     WakeWord,
     WakeWordTimeout,
 )
@@ -68,6 +71,22 @@ async def test_what_happens_between_the_words_is_remarked(server: Loopback) -> N
         assert "listening to [b].wav with mine" in shown
         assert "wake word “jarvis” (0.93)" in shown
         assert "nobody spoke after the wake word" in shown
+
+
+async def test_a_microphone_that_goes_is_told_and_so_is_its_return(server: Loopback) -> None:
+    app = Console(server.url)
+    async with app.run_test(size=(120, 30)) as pilot:
+        await connected(pilot, server)
+        server.tell(level(-50))
+        gone = AudioStatus(device="Mic", gone=True, fault="it is gone")
+        server.tell(Error(error="Microphone gone", details="it is gone"))
+        server.tell(SystemStatus(running=True, audio=gone))
+        await until(pilot, lambda: "waiting for the microphone" in screen_text(app))
+        assert "Microphone gone: it is gone" in screen_text(app)
+        assert app.home.meter.level is None
+        server.tell(SystemStatus(running=True, audio=AudioStatus(device="Mic", gone=False)))
+        await until(pilot, lambda: "the microphone Mic is back" in screen_text(app))
+        assert "waiting for the microphone" not in screen_text(app)
 
 
 async def test_the_meter_shows_the_servers_own_session_only(server: Loopback) -> None:

@@ -4,7 +4,7 @@ import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 
-from common.events import Error, SessionStarted, SessionStopped
+from common.events import AudioStatus, Error, SessionStarted, SessionStopped, SystemStatus
 from tests.tui.loopback import Loopback, said
 
 
@@ -51,6 +51,21 @@ async def test_each_final_is_a_line_and_nothing_else_is(server: Loopback) -> Non
     assert "of some kind" in await told(process, "Trouble")
     process.send_signal(signal.SIGTERM)
     assert await ended(process) == (0, "", "")
+
+
+async def test_the_microphones_faults_and_their_end_are_told(server: Loopback) -> None:
+    process = await plain(server.url)
+    await told(process, "engine:")
+    for silent, gone, fault in ((False, True, "it is gone"), (True, False, "it is mute")):
+        server.tell(Error(error="Trouble", details=fault))
+        audio = AudioStatus(device="Mic", silent=silent, gone=gone, fault=fault)
+        server.tell(SystemStatus(running=True, audio=audio))
+        assert fault in await told(process, "Trouble")
+        well = AudioStatus(device="Mic", silent=False, gone=False)
+        server.tell(SystemStatus(running=True, audio=well))
+        assert await told(process, "the microphone Mic is back" if gone else "sound again")
+    process.terminate()
+    await ended(process)
 
 
 async def test_ctrl_c_is_a_normal_end(server: Loopback) -> None:

@@ -14,7 +14,7 @@ from common.events import (
 )
 from common.stream import Link
 from tests.tui.loopback import said
-from tui.state import State, after, known, linked, source_name
+from tui.state import State, after, known, linked, recovery, source_name
 
 READY = EngineStatus(name="pocketsphinx", state="ready")
 
@@ -46,6 +46,24 @@ def test_a_session_that_starts_is_shown_as_running() -> None:
         "mine",
         105,
     )
+
+
+def test_the_sound_of_the_listening_is_known_until_it_ends() -> None:
+    gone = AudioStatus(device="Mic", gone=True, fault="gone")
+    state = after(SystemStatus(running=True, audio=gone), State(session_id="s"))
+    assert state.audio == gone
+    assert known(State(), status().model_copy(update={"audio": gone})).audio == gone
+    assert after(SessionStopped(session_id="s", reason="stopped"), state).audio is None
+
+
+def test_only_the_end_of_a_fault_is_a_recovery() -> None:
+    gone = AudioStatus(device="Mic", gone=True, fault="gone")
+    silent = AudioStatus(device="Mic", silent=True, fault="zeros")
+    well = AudioStatus(device="Headset")
+    assert recovery(gone, well) == "the microphone Headset is back"
+    assert recovery(silent, well) == "there is sound again"
+    pairs = [(None, well), (well, well), (well, gone), (silent, gone), (gone, None), (gone, gone)]
+    assert not any(recovery(*pair) for pair in pairs)
 
 
 def test_a_session_that_a_client_feeds_is_not_the_servers_own() -> None:

@@ -1,7 +1,7 @@
 import pytest
 from textual.app import App, ComposeResult
 
-from common.events import EngineStatus, ModelProgress
+from common.events import AudioStatus, EngineStatus, ModelProgress
 from common.stream import Link
 from tests.tui.loopback import ENGINE
 from tui.state import State
@@ -66,6 +66,24 @@ def test_the_session_tells_how_long_it_listens_and_to_what() -> None:
     assert session_row(state, 75)[1] == "● listening 1:05 · a.wav · heard “jarvis”"
     assert session_row(State(), 75)[1] == "○ stopped"
     assert session_row(State(doing="stopping"), 75)[1] == "stopping …"
+
+
+def test_a_microphone_that_is_gone_or_silent_is_shown_where_it_listens() -> None:
+    gone = AudioStatus(device="Mic", silent=False, gone=True, fault="gone")
+    silent = AudioStatus(device="Mic", silent=True, gone=False, fault="zeros")
+    well = AudioStatus(device="Mic", silent=False, gone=False)
+    rows = [
+        session_row(State(running=True, source="microphone", started=10, audio=audio), 75)
+        for audio in (gone, silent, well, AudioStatus(silent=True))
+    ]
+    assert [text for _, text, _ in rows] == [
+        "◌ waiting for the microphone to come back",
+        "● listening 1:05 · microphone · only digital silence",
+        "● listening 1:05 · microphone",
+        "● listening 1:05 · microphone",
+    ]
+    warning, fine = "$text-warning", "$text-success"
+    assert [tone for *_, tone in rows] == [warning, warning, fine, fine]
 
 
 def test_a_chosen_profile_is_told_apart_from_the_one_in_use() -> None:
