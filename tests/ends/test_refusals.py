@@ -57,7 +57,12 @@ def is_fault(response: httpx.Response, status: int, *words: str) -> None:
         ('{"custom_config":{"vad":{"sensitivity":1e999}}}', 400, ["vad.sensitivity"]),
         ('{"custom_config":{"vad":{"sensitivity":NaN}}}', 400, []),
         ('{"custom_config":{"transcription":{"engine":"x"}}}', 400, ["engine", "pocketsphinx"]),
-        ('{"profile":"wake-word"}', 503, ["wake-word detector", "vad-triggered"]),
+        (
+            '{"custom_config":{"audio":{"source":"file:tests/sounds/demo.flac"},'
+            '"wake_word":{"enabled":true,"detector":"pocketsphinx","words":["schnurzel"]}}}',
+            503,
+            ["schnurzel", "transcript"],
+        ),
     ],
 )
 async def test_a_bad_start_is_refused_with_the_cure(
