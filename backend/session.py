@@ -6,19 +6,14 @@ and everything else happens there, in the order in which it was heard.
 
 import asyncio
 import logging
-import math
 import time
-from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from backend.bus import Bus
 from backend.clock import Clock
 from backend.desks import Taken
-from backend.engines import Cancelled, EngineError, Reading, Wishes
-from backend.engines.agreement import Agreement
-from backend.hearing import RATE, Block, Samples
+from backend.hearing import Block, Samples
 from backend.hearing.ears import Ears, Inlet
 from backend.hearing.framer import Framer
 from backend.hearing.news import Lost, News, Overran
@@ -32,10 +27,12 @@ from backend.hearing.segmenter import (
     Utterance,
 )
 from backend.hearing.silence import Silence
+from backend.hearing.spotters import Spotter
 from backend.hearing.vad import make
-from backend.hearing.wake import Spotted, Spotter, choose
+from backend.hearing.wake import Spotted, choose
 from backend.hearing.wake import make as make_spotter
 from backend.meters import Meters
+from backend.reading import Reader
 from backend.sound import Sound
 from backend.sources import Source
 from backend.sources.stream import StreamSource
@@ -50,10 +47,8 @@ from common.events import (
     SessionStopped,
     SpeechDetected,
     SpeechEnded,
-    Transcription,
-    Word,
 )
-from common.profile import Profile, TranscriptionPart
+from common.profile import Profile
 
 log = logging.getLogger(__name__)
 
@@ -63,24 +58,6 @@ AHEAD = 30.0
 """Seconds of speech that may wait for the engine before patient sources are held back."""
 
 Reason = Literal["stopped", "ended", "disconnected", "failed", "idle"]
-
-
-def wishes(part: TranscriptionPart) -> Wishes:
-    """Return what a profile asks of the engine."""
-    return Wishes(
-        language=part.language,
-        task=part.task,
-        prompt=part.prompt,
-        words=part.words,
-        options=dict(part.options),
-    )
-
-
-def _percentile(ordered: list[float], share: float) -> float | None:
-    """Return the nearest-rank percentile of sorted values; None of none."""
-    if not ordered:
-        return None
-    return round(ordered[max(0, math.ceil(share * len(ordered)) - 1)], 3)
 
 
 class Session:
@@ -100,30 +77,27 @@ class Session:
         self.name = name
         self.profile = profile
         self.source = source
-        self.taken = taken
         self.started = time.time()
-        self.texts: deque[str] = deque(maxlen=10_000)
-        """Its finals, oldest first."""
         self.done = asyncio.Event()
         """Set after ``session_stopped`` was told."""
         self.sound_changed: Callable[[], None] = lambda: None
         """Called when its microphone has disappeared, fallen silent or recovered."""
         self._bus = bus
-        self._meters = meters
-        self._latencies: deque[float] = deque(maxlen=256)
-        self._worked = 0.0
-        self._worked_on = 0.0
-        self._wishes = wishes(profile.transcription)
         self._reason: Reason = "ended"
         self._loop = asyncio.get_running_loop()
-        self._reading: set[asyncio.Task[None]] = set()
-        self._waiting = 0.0
-        self._agreements: dict[int, Agreement] = {}
         self._clock = Clock()
+        self.reader = Reader(
+            session_id,
+            profile.transcription,
+            taken,
+            self._clock,
+            meters,
+            tell=self._tell,
+            backlog=self._hold_back,
+        )
+        """What reads it."""
         self._sound = Sound(None, None)
         self._silence: Silence
-        self.waking: Waking | None = None
-        """Which speech is for us; None for all of it."""
         self._spotter: Spotter | None = None
         self._framer: Framer
         self._segmenter: Segmenter
@@ -155,10 +129,10 @@ class Session:
         part = self.profile.wake_word
         if not part.enabled:
             return
-        choice = await asyncio.to_thread(choose, part, self.taken.desk.engine.name)
+        choice = await asyncio.to_thread(choose, part, self.reader.taken.desk.engine.name)
         self._spotter = await asyncio.to_thread(make_spotter, part, choice)
         always = self.profile.transcription.auto_start
-        self.waking = Waking(part, choice, always=always, tell=self._tell)
+        self.reader.waking = Waking(part, choice, always=always, tell=self._tell)
         log.info("session %s: wake word by %s (%s)", self.session_id, choice.name, choice.reason)
 
     async def stop(self, reason: Reason = "stopped") -> None:
@@ -177,18 +151,15 @@ class Session:
 
     def abandon(self) -> None:
         """Drop what is still waiting for the engine."""
-        for task in self._reading:
-            task.cancel()
+        self.reader.abandon()
 
     def switch(self, profile: Profile, taken: Taken) -> Taken:
         """Have what is said from now on read otherwise; return what read it before."""
-        before, self.taken = self.taken, taken
-        self.profile, self._wishes = profile, wishes(profile.transcription)
-        return before
+        self.profile = profile
+        return self.reader.switch(profile.transcription, taken)
 
-    async def wait_until_read(self) -> None:
-        """Return after all that waits for the engine now has been read."""
-        await asyncio.gather(*self._reading, return_exceptions=True)
+    def _hold_back(self, waiting: float) -> None:
+        self._inlet.hold(waiting > AHEAD)
 
     @property
     def lost_seconds(self) -> float:
@@ -196,19 +167,19 @@ class Session:
         return round(self._inlet.lost / self.source.rate, 3)
 
     def figures(self) -> SessionFigures:
-        latencies = sorted(self._latencies)
+        reader = self.reader
         return SessionFigures(
             session_id=self.session_id,
             source=self.source.name,
             profile=self.name,
             audio_seconds=round(self._segmenter.seconds, 3),
-            finals=len(self.texts),
-            waiting_seconds=round(self._waiting, 3),
+            finals=len(reader.texts),
+            waiting_seconds=round(reader.waiting, 3),
             lost_seconds=self.lost_seconds,
             overruns=self.source.overruns,
-            real_time_factor=round(self._worked / self._worked_on, 4) if self._worked_on else None,
-            latency_p50=_percentile(latencies, 0.5),
-            latency_p95=_percentile(latencies, 0.95),
+            real_time_factor=reader.real_time_factor,
+            latency_p50=reader.latency(0.5),
+            latency_p95=reader.latency(0.95),
         )
 
     def info(self) -> SessionInfo:
@@ -218,7 +189,7 @@ class Session:
             profile=self.name,
             started=self.started,
             audio_seconds=round(self._segmenter.seconds, 3),
-            finals=len(self.texts),
+            finals=len(self.reader.texts),
             lost_seconds=self.lost_seconds,
         )
 
@@ -281,11 +252,10 @@ class Session:
                 case SpeechFinished():
                     self._tell(SpeechEnded(start=thing.start, end=thing.end))
                 case Spotted():
-                    if self.waking:
-                        self.waking.spot(thing)
+                    if self.reader.waking:
+                        self.reader.waking.spot(thing)
                 case Growing() | Utterance():
-                    if self.waking is None or self.waking.reads(thing):
-                        self._read_soon(self._read(thing))
+                    self.reader.take(thing)
 
     def _take_news(self, news: News) -> None:
         fault = self._sound.take(news)
@@ -301,8 +271,9 @@ class Session:
 
     def _take_level(self, level: Loudness) -> None:
         self._sound.measure(level.rms_dbfs)
-        if self.waking and not level.speaking and not self._reading:
-            self.waking.look_at_the_time(self._segmenter.seconds)
+        waking = self.reader.waking
+        if waking and not level.speaking and not self.reader.busy:
+            waking.look_at_the_time(self._segmenter.seconds)
         self._tell(
             Level(
                 rms_dbfs=round(level.rms_dbfs, 1),
@@ -314,133 +285,17 @@ class Session:
             )
         )
 
-    def _read_soon(self, reading: Coroutine[None, None, None]) -> None:
-        task = self._loop.create_task(reading)
-        self._reading.add(task)
-        task.add_done_callback(self._reading.discard)
-
-    def _read(self, heard: Growing | Utterance) -> Coroutine[None, None, None]:
-        return (
-            self._read_final(heard) if isinstance(heard, Utterance) else self._read_partial(heard)
-        )
-
-    async def _read_partial(self, growing: Growing) -> None:
-        try:
-            reading = await asyncio.wrap_future(
-                self.taken.desk.partial(
-                    self._utterance_id(growing.utterance), growing.audio, self._wishes
-                )
-            )
-        except (asyncio.CancelledError, Cancelled, EngineError):
-            return  # The final, or the next partial, says it all.
-        rest = self.waking.rest(growing, reading.text) if self.waking else reading.text
-        if rest is None:
-            return
-        agreement = self._agreements.setdefault(growing.utterance, Agreement())
-        text, stable = agreement.update(rest)
-        if text:
-            self._tell_words(growing, reading, text, stable, is_final=False)
-
-    async def _read_final(self, utterance: Utterance) -> None:
-        seconds = len(utterance.audio) / RATE
-        self._waiting += seconds
-        self._inlet.hold(self._waiting > AHEAD)
-        try:
-            reading = await self._ask(utterance, utterance.audio)
-            if self.waking:
-                reading = await self._without_the_word(self.waking, utterance, reading)
-            if reading.text:
-                self.texts.append(reading.text)
-                self._tell_words(utterance, reading, reading.text, len(reading.text), is_final=True)
-            elif utterance.utterance in self._agreements:
-                # Nothing was said after all: an empty partial takes back the ones before.
-                self._tell_words(utterance, reading, "", 0, is_final=False)
-        except (EngineError, Cancelled) as error:
-            self._tell(Error(error="Not transcribed", details=str(error)))
-        finally:
-            self._agreements.pop(utterance.utterance, None)
-            self._waiting -= seconds
-            self._inlet.hold(self._waiting > AHEAD)
-
-    async def _ask(self, utterance: Utterance, audio: Samples) -> Reading:
-        desk, number = self.taken.desk, self._utterance_id(utterance.utterance)
-        reading = await asyncio.wrap_future(desk.final(number, audio, self._wishes))
-        self._count(reading, len(audio) / RATE)
-        return reading
-
-    async def _without_the_word(
-        self, waking: Waking, utterance: Utterance, reading: Reading
-    ) -> Reading:
-        """Return what follows the wake word; no text of what isn't for us."""
-        rest = waking.rest(utterance, reading.text)
-        if rest is None:
-            # The engine read something else for the word: what follows is read alone.
-            after = waking.sound_after(utterance)
-            reading = Reading("") if after is None else await self._ask(utterance, after)
-            rest = reading.text
-        waking.answered(utterance, rest)
-        count = len(rest.split())
-        return replace(reading, text=rest, words=reading.words[-count:] if count else ())
-
-    def _count(self, reading: Reading, seconds: float) -> None:
-        if reading.seconds is not None and seconds:
-            self._worked += reading.seconds
-            self._worked_on += seconds
-            self._meters.worked(reading.seconds / seconds)
-
-    def _tell_words(
-        self,
-        heard: Growing | Utterance,
-        reading: Reading,
-        text: str,
-        stable: int,
-        *,
-        is_final: bool,
-    ) -> None:
-        since = self._clock.since(heard.end)
-        self._meters.transcribed(since, is_final=is_final)
-        if is_final and since is not None:
-            self._latencies.append(since)
-        words = [
-            Word(
-                text=word.text,
-                start=round(heard.audio_start + word.start, 3),
-                end=round(heard.audio_start + word.end, 3),
-                confidence=word.confidence,
-            )
-            for word in reading.words
-        ]
-        self._tell(
-            Transcription(
-                text=text,
-                is_final=is_final,
-                confidence=reading.confidence,
-                utterance_id=self._utterance_id(heard.utterance),
-                start=round(heard.start, 3),
-                end=round(heard.end, 3),
-                language=reading.language,
-                stable=stable,
-                words=words if is_final and self._wishes.words else None,
-                latency=None if since is None else round(since, 3),
-                engine=self.taken.desk.engine.name,
-            )
-        )
-
     def _wind_up(self, fault: Exception | None) -> None:
         if fault:
             self._reason = "failed"
             log.warning("session %s: %s", self.session_id, fault)
             self._tell(Error(error="Source failed", details=str(fault), recoverable=False))
-        reading = list(self._reading)
-        self._read_soon(self._end(reading))
+        self._ending = self._loop.create_task(self._end())
 
-    async def _end(self, reading: list[asyncio.Task[None]]) -> None:
-        await asyncio.gather(*reading, return_exceptions=True)
+    async def _end(self) -> None:
+        await self.reader.wait()
         self._tell(SessionStopped(reason=self._reason))
         self.done.set()
-
-    def _utterance_id(self, number: int) -> str:
-        return f"{self.session_id}-{number}"
 
     def _tell(self, event: Event) -> None:
         self._bus.publish(event.model_copy(update={"session_id": self.session_id}))

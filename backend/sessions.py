@@ -16,11 +16,12 @@ from backend.bus import Bus
 from backend.desks import Desks, Taken
 from backend.engines import EngineError
 from backend.hearing.ears import Ears
+from backend.hearing.spotters import WakeError
 from backend.hearing.vad import DetectorError
-from backend.hearing.wake import WakeError
 from backend.meters import Meters
 from backend.problems import bad_request, conflict, leaving, missing, not_found, too_many
-from backend.session import Reason, Session, wishes
+from backend.reading import wishes
+from backend.session import Reason, Session
 from backend.settings import Settings
 from backend.sources import Source, SourceError
 from backend.sources.file import FileSource
@@ -106,7 +107,7 @@ class Sessions:
     async def engine_status(self) -> EngineStatus:
         """Return the engine that listens, or the one that the default profile would take."""
         if self._main:
-            return self._main.taken.status()
+            return self._main.reader.taken.status()
         try:
             _, profile = self.resolve(None, {})
         except Exception:
@@ -175,7 +176,7 @@ class Sessions:
             return Configured(transcription=profile.transcription, engine=taken.status())
 
     async def _give_back_once_read(self, session: Session, taken: Taken) -> None:
-        await session.wait_until_read()
+        await session.reader.wait()
         self._desks.give_back(taken)
 
     async def stop(self) -> int:
@@ -309,7 +310,7 @@ class Sessions:
     def _forget(self, session: Session) -> None:
         if self._open.pop(session.session_id, None) is None:
             return
-        self._desks.give_back(session.taken)
+        self._desks.give_back(session.reader.taken)
         self._lost += session.lost_seconds
         self._overruns += session.source.overruns
         if handle := self._idle.pop(session.session_id, None):

@@ -7,8 +7,8 @@ from typing import Any
 
 from backend.parts import Parts
 from backend.problems import Problem
+from backend.reading import wishes
 from backend.recordings import Recording, transcribe
-from backend.session import wishes
 from backend.settings import Settings
 
 

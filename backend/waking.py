@@ -110,8 +110,7 @@ class Waking:
     def _is_for_us(self, heard: Growing | Utterance) -> bool:
         return self._always or heard.utterance in self._said or self._vigil.heeds(heard.start)
 
-    def _announce(self, word: str, confidence: float, at: float) -> None:
+    def _announce(self, word: str, confidence: float | None, at: float) -> None:
         self._vigil.wake(at)
-        self._tell(
-            WakeWord(wake_word=word, confidence=round(confidence, 3), timeout=self._part.timeout)
-        )
+        sure = None if confidence is None else round(confidence, 3)
+        self._tell(WakeWord(wake_word=word, confidence=sure, timeout=self._part.timeout))

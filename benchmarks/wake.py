@@ -21,14 +21,17 @@ from backend.engines.sphinx import Ear
 from backend.hearing import FRAME, RATE, Samples
 from backend.hearing.phrases import beginning
 from backend.hearing.segmenter import Segmenter, Utterance
+from backend.hearing.spotters import MicroWakeWord, OpenWakeWord, Spotter, access_key
 from backend.hearing.vad import make as make_vad
-from backend.hearing.wake import Choice, MicroWakeWord, OpenWakeWord, Spotter, access_key, make
+from backend.hearing.wake import Choice, make
 from backend.waking import DEAF
 from common.profile import VadPart, WakeWordPart
 from tests.running import SPEECH
 
 SENSITIVITIES = (0.3, 0.5, 0.7, 0.8, 0.9)
+BOTH = "openwakeword+pocketsphinx"
 WORDS = {
+    BOTH: ("jarvis", "alexa", "mycroft"),
     "openwakeword": ("jarvis", "alexa", "mycroft", "nabu"),
     "microwakeword": ("jarvis", "alexa", "mycroft", "nabu"),
     "pocketsphinx": ("jarvis", "alexa", "computer"),
@@ -60,16 +63,15 @@ def heard(path: Path) -> Clip:
 def scores(spotter: Spotter, frames: Clip) -> list[tuple[float, float]]:
     """Return when a detector said something in a clip, and its score."""
     told = [(number, spotter(frame, score)) for number, (frame, score, _) in enumerate(frames)]
-    return [(number * FRAME / RATE, one[1]) for number, one in told if one]
+    return [(number * FRAME / RATE, one[1] or 1.0) for number, one in told if one]
 
 
-def hits(scored: list[tuple[float, float]], threshold: float) -> int:
-    """Return how often a word was told."""
+def hits(times: list[float]) -> int:
+    """Return how often a word is told of hits at these times."""
     told, last = 0, -DEAF
-    for now, score in scored:
-        if score >= threshold:
-            told += now - last >= DEAF
-            last = now
+    for now in sorted(times):
+        told += now - last >= DEAF
+        last = now
     return told
 
 
@@ -87,30 +89,38 @@ def readings(clips: dict[str, Clip]) -> dict[str, list[str]]:
     }
 
 
+def found_by(detector: str, word: str, clips: dict[str, Clip]) -> Iterator[dict[str, list[float]]]:
+    """Yield when a detector hears the word in every clip, at each sensitivity."""
+    parts = [WakeWordPart(enabled=True, words=[word], sensitivity=one) for one in SENSITIVITIES]
+    spotters = [make(part, Choice(detector, "")) for part in parts]
+    first = spotters[0]
+    if not isinstance(first, OpenWakeWord | MicroWakeWord):
+        for spotter in spotters:
+            assert spotter
+            yield {name: [at for at, _ in scores(spotter, one)] for name, one in clips.items()}
+        return
+    # Their scores are the same at every sensitivity: one pass is enough.
+    thresholds = [spotter.threshold for spotter in spotters]  # type: ignore[union-attr]
+    first.threshold = min(thresholds)
+    scored = {name: scores(first, frames) for name, frames in clips.items()}
+    for least in thresholds:
+        yield {name: [at for at, score in told if score >= least] for name, told in scored.items()}
+
+
 def count(
     detector: str, word: str, clips: dict[str, Clip], texts: dict[str, list[str]]
 ) -> Iterator[dict[str, int]]:
     """Yield the hits in every clip at each sensitivity."""
-    parts = [WakeWordPart(enabled=True, words=[word], sensitivity=one) for one in SENSITIVITIES]
     if detector == "transcript":
-        for part in parts:
+        for one in SENSITIVITIES:
             yield {
-                name: sum(bool(beginning(text, part.words, part.sensitivity)) for text in read)
+                name: sum(bool(beginning(text, [word], one)) for text in read)
                 for name, read in texts.items()
             }
         return
-    spotters = [make(part, Choice(detector, "")) for part in parts]
-    if not isinstance(spotters[0], OpenWakeWord | MicroWakeWord):
-        for spotter in spotters:
-            assert spotter
-            yield {name: len(scores(spotter, frames)) for name, frames in clips.items()}
-        return
-    # Their scores are the same at every sensitivity: one pass is enough.
-    one, thresholds = spotters[0], [spotter.threshold for spotter in spotters]  # type: ignore[union-attr]
-    one.threshold = min(thresholds)
-    scored = {name: scores(one, frames) for name, frames in clips.items()}
-    for threshold in thresholds:
-        yield {name: hits(told, threshold) for name, told in scored.items()}
+    each = [found_by(one, word, clips) for one in detector.split("+")]
+    for found in zip(*each, strict=True):
+        yield {name: hits([at for one in found for at in one[name]]) for name in clips}
 
 
 def report(folder: Path, detectors: list[str]) -> Iterator[str]:

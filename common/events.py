@@ -149,7 +149,8 @@ class WakeWord(Event):
 
     event: Literal["wake_word"] = "wake_word"
     wake_word: str
-    confidence: float
+    confidence: float | None
+    """0 to 1; null where the detector gives none."""
     timeout: float
     """Seconds in which somebody must speak."""
 

@@ -6,9 +6,16 @@ a single changed value are both profiles.
 
 import re
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 """What a profile may be called."""
@@ -98,6 +105,14 @@ class VadPart(Part):
     parameters: VadParameters = VadParameters()
 
 
+_PHONE = (
+    "(AA|AE|AH|AO|AW|AY|B|CH|D|DH|EH|ER|EY|F|G|HH|IH|IY|JH|K|L|M|N|NG|OW|OY|P|R|S|SH|T|TH|UH|UW"
+    "|V|W|Y|Z|ZH)"
+)
+Phones = Annotated[str, StringConstraints(pattern=f"^{_PHONE}( {_PHONE})*$")]
+"""Phones of the CMU dictionary (ARPAbet without stress), a space apart."""
+
+
 class WakeWordPart(Part):
     """Words that wake the transcription."""
 
@@ -110,6 +125,8 @@ class WakeWordPart(Part):
     """What listens for the words; ``auto`` takes the best that knows them and says why."""
     sensitivity: float = Field(0.7, ge=0, le=1)
     """0 to 1; higher wakes more easily."""
+    pronunciations: dict[str, Phones] = {}
+    """Phones of words that PocketSphinx's dictionary lacks, as ``"SH N UH R T S AH L"``."""
     timeout: float = Field(30.0, gt=0, le=3600)
     """Seconds in which somebody must speak after the wake word."""
     follow_up: float = Field(0.0, ge=0, le=3600)

@@ -78,6 +78,9 @@ class Engine(Protocol):
     model: str
     device: str
     """What computes: ``gpu`` or ``cpu``."""
+    eager: bool
+    """A final is begun in every pause, before it is sure that nobody goes on: for engines that
+    drop one cheaply."""
 
     def load(self, progress: Progress) -> None:
         """Get the model into memory. Raises `EngineError`."""

@@ -15,6 +15,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+import numpy as np
+
 from backend.engines import (
     RATE,
     Audio,
@@ -45,12 +47,23 @@ class _Request:
     audio: Audio
     wishes: Wishes
     is_final: bool
+    whole: bool = True
+    """Read as a final is."""
     unwanted: bool = False
     future: Future[Reading] = field(default_factory=Future)
 
     @property
     def seconds(self) -> float:
         return len(self.audio) / RATE
+
+    def is_draft_of(self, utterance: str) -> bool:
+        """Whether it reads the utterance as if it had ended."""
+        return self.whole and not self.is_final and self.utterance == utterance
+
+    def reads(self, utterance: str, audio: Audio, wishes: Wishes) -> bool:
+        """Whether it is a draft of this very sound, and still wanted."""
+        same = self.is_draft_of(utterance) and not self.unwanted and self.wishes == wishes
+        return same and np.array_equal(self.audio, audio)
 
     def drop(self) -> None:
         """Give the request up before it was begun. Not under the lock: callbacks run."""
@@ -128,15 +141,28 @@ class Desk:
             self._thread.start()
             return self._loaded
 
-    def partial(self, utterance_id: str, audio: Audio, wishes: Wishes) -> Future[Reading]:
+    def partial(
+        self, utterance_id: str, audio: Audio, wishes: Wishes, *, whole: bool = False
+    ) -> Future[Reading]:
         """Have an unfinished utterance read, unless something newer comes first.
+
+        Args:
+            utterance_id: the same each time.
+            audio: all of it so far.
+            wishes: how to read it.
+            whole: it may be all there is: read it as a final. The very same asked for as a
+                `final` meanwhile isn't begun anew; what is newer interrupts it.
 
         The future ends cancelled (never begun), with `Cancelled` (interrupted) or
         `EngineError` as well as with a reading. Raises `EngineError` if nothing is loaded.
+
         """
-        request = _Request(self.engine.partial, utterance_id, audio, wishes, is_final=False)
+        call = self.engine.final if whole else self.engine.partial
+        request = _Request(call, utterance_id, audio, wishes, is_final=False, whole=whole)
         with self._changed:
             self._must_be_open()
+            if self._running and self._running.is_draft_of(utterance_id):
+                self._interrupt(self._running)
             older = self._partials.get(utterance_id)
             self._partials[utterance_id] = request
             self.partials_replaced += older is not None
@@ -159,7 +185,13 @@ class Desk:
                     f"{self._waiting():.0f} s of speech wait for {self.engine.name} already: it is "
                     "slower than the speech that comes; take a smaller model or fewer sessions"
                 )
+            if self._running and self._running.reads(utterance_id, audio, wishes):
+                self._running.is_final = True
+                return self._running.future
             moot = self._partials.pop(utterance_id, None)
+            if moot and moot.reads(utterance_id, audio, wishes):
+                request, moot = moot, None
+                request.is_final = True
             self.partials_replaced += moot is not None
             self._finals.append(request)
             if self._running and not self._running.is_final:

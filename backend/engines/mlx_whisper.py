@@ -55,6 +55,7 @@ class MlxWhisper:
     """Whisper through ``mlx_whisper.transcribe``."""
 
     name = "mlx_whisper"
+    eager = True
 
     def __init__(self, model: str) -> None:
         self.model = repository(model)

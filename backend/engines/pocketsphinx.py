@@ -57,6 +57,7 @@ class PocketSphinx:
     name = "pocketsphinx"
     model = "en-us"
     device = "cpu"
+    eager = False  # To drop a final is to start its process again.
 
     def __init__(self) -> None:
         self._interrupt = Interrupt()

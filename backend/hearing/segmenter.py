@@ -29,8 +29,10 @@ SURE_SHARE = 0.2
 more."""
 SURE_WITHIN = 1.5
 """Seconds of an utterance that the share is counted of: one word amid noise is speech."""
-TAIL = 0.3
-"""Seconds kept after the last speech of an utterance: last consonants, a little room."""
+TAIL = 0.16
+"""Seconds kept after the last speech of an utterance: last consonants, a little room. After as
+much silence the utterance is given as `Growing.paused`."""
+TAIL_FRAMES = round(TAIL * RATE / FRAME)
 CUT_WITHIN = 5.0
 """Seconds at the end of a too long utterance in which the quietest place is sought, but not
 more than its last third."""
@@ -94,6 +96,8 @@ class Growing:
     audio_start: float
     """Seconds: the first sample of `audio`."""
     audio: Samples
+    paused: bool = False
+    """Nobody has spoken for `TAIL`: if it stays so, this is the utterance's sound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,18 +255,26 @@ class Segmenter:
             yield from self._finish(speech)
         elif len(self._kept) >= self._max_utterance:
             yield from self._cut(speech)
-        elif self._partial and self._heard - speech.told >= self._partial:
+        elif now - speech.last == TAIL_FRAMES:
+            yield from self._grow(speech, paused=True)
+        elif self._is_time_to_grow(speech):
             yield from self._grow(speech)
 
-    def _grow(self, speech: _Speech) -> Iterator[Heard]:
-        """Give the piece so far, unless only silence has been added."""
+    def _is_time_to_grow(self, speech: _Speech) -> bool:
+        """Whether enough has been added, and not only silence."""
+        if not self._partial or speech.last <= speech.told_last:
+            return False
+        return self._heard - speech.told >= self._partial
+
+    def _grow(self, speech: _Speech, paused: bool = False) -> Iterator[Heard]:
+        """Give the piece so far."""
         bounds = self._speech_before(self._heard, speech)
-        if bounds is None or speech.last <= speech.told_last:
+        if bounds is None:
             return
         speech.told, speech.told_last = self._heard, speech.last
         start, end = bounds
         audio = _joined(self._kept[: self._tail_of(speech) - self._kept_from])
-        yield Growing(speech.utterance, start, end, _seconds(self._kept_from), audio)
+        yield Growing(speech.utterance, start, end, _seconds(self._kept_from), audio, paused)
 
     def _finish(self, speech: _Speech) -> Iterator[Heard]:
         bounds = self._speech_before(self._heard, speech)
@@ -315,7 +327,7 @@ class Segmenter:
 
     def _tail_of(self, speech: _Speech) -> int:
         """The place up to which its sound is wanted."""
-        return min(self._heard, speech.last + 1 + round(TAIL * RATE / FRAME))
+        return min(self._heard, speech.last + 1 + TAIL_FRAMES)
 
     def _take(self, number: int, bounds: tuple[float, float], place: int, cut: bool) -> Utterance:
         """Give what is kept before a place, and keep the rest."""

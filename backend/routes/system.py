@@ -58,7 +58,7 @@ async def tell_status() -> Response:
             sessions=[session.info() for session in here.sessions.all],
             engine=await here.sessions.engine_status(),
             audio=main.audio_status() if main else AudioStatus(),
-            wake_word=main.waking.status() if main and main.waking else None,
+            wake_word=main.reader.waking.status() if main and main.reader.waking else None,
         )
     )
 

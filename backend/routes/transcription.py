@@ -10,9 +10,10 @@ from quart import Blueprint, Response, request
 
 from backend.parts import Parts, parts
 from backend.problems import bad_request, conflict, malformed, too_large, too_many, unreadable_audio
+from backend.reading import wishes
 from backend.recordings import PCM, Recording, transcribe
 from backend.routes.bodies import answer, body, pieces, success
-from backend.session import Session, wishes
+from backend.session import Session
 from backend.sources.stream import StreamSource
 from common.api import (
     ConfigureRequest,
@@ -67,7 +68,7 @@ async def open_session() -> Response:
 @transcription.delete("/sessions/<session_id>")
 async def close_session(session_id: str) -> Response:
     session = await parts().sessions.close(session_id)
-    text = " ".join(session.texts)
+    text = " ".join(session.reader.texts)
     return success("session stopped", SessionClosed(stopped=True, text=text))
 
 
@@ -191,9 +192,9 @@ async def _take_chunk(here: Parts, wish: TranscribeRequest, spool: IO[bytes]) ->
 
 
 def _so_far(session: Session) -> Transcript:
-    engine = session.taken.desk.engine
+    engine = session.reader.taken.desk.engine
     return Transcript(
-        text=" ".join(session.texts),
+        text=" ".join(session.reader.texts),
         language=session.profile.transcription.language,
         duration=session.info().audio_seconds,
         engine=engine.name,

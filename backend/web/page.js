@@ -125,8 +125,8 @@ const REASONS = {
 };
 
 function takeWakeWord(event) {
-  const sure = Math.round(event.confidence * 100);
-  transcript.note(`wake word “${event.wake_word}” heard (${sure} %)`, event.timestamp, "wake");
+  const sure = event.confidence == null ? "" : ` (${Math.round(event.confidence * 100)} %)`;
+  transcript.note(`wake word “${event.wake_word}” heard${sure}`, event.timestamp, "wake");
   wakeEnds = Date.now() + event.timeout * 1000;
   $("wake").textContent = `awake: “${event.wake_word}” was heard, speak now`;
   $("wake").hidden = false;

@@ -20,6 +20,7 @@ class Double:
 
     name = "double"
     device = "cpu"
+    eager = False
 
     def __init__(self, model: str, gate: threading.Event) -> None:
         self.model = model

@@ -154,7 +154,8 @@ class ListenScreen(Screen[None]):
             case SessionStopped(reason=reason, timestamp=at):
                 show.remark(f"listening {reason}", at=at)
             case WakeWord(wake_word=word, confidence=confidence, timestamp=at):
-                show.remark(f"wake word “{word}” ({confidence:.2f})", at=at)
+                sure = "" if confidence is None else f" ({confidence:.2f})"
+                show.remark(f"wake word “{word}”{sure}", at=at)
             case WakeWordTimeout(timestamp=at):
                 show.remark("nobody spoke after the wake word", at=at)
             case Error(error=error, details=details, timestamp=at):

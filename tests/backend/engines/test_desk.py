@@ -21,6 +21,7 @@ class Scribe:
     name = "scribe"
     model = "none"
     device = "cpu"
+    eager = False
 
     def __init__(self) -> None:
         self.done: list[str] = []
@@ -226,6 +227,54 @@ def test_a_final_does_not_interrupt_a_final(desk: Desk, scribe: Scribe):
     second = desk.final("b", SECOND, WISHES)
     scribe.go.set()
     assert [text(first), text(second)] == ["final a", "final b"]
+
+
+def test_a_draft_of_the_very_sound_becomes_its_final(desk: Desk, scribe: Scribe):
+    scribe.hold()
+    draft = desk.partial("a", SECOND, WISHES, whole=True)
+    scribe.wait_begun()
+    final = desk.final("a", SECOND.copy(), WISHES)
+    other = desk.final("b", SECOND, WISHES)
+    scribe.go.set()
+    assert [text(draft), text(final), text(other)] == ["final a", "final a", "final b"]
+    assert scribe.done.count("final a") == 1
+    assert desk.finals_done == 2
+
+
+def test_a_draft_that_waits_becomes_a_final_before_other_partials(desk: Desk, scribe: Scribe):
+    scribe.hold()
+    first = desk.final("x", SECOND, WISHES)
+    scribe.wait_begun()
+    partial = desk.partial("p", SECOND, WISHES)
+    desk.partial("a", SECOND, WISHES, whole=True)
+    final = desk.final("a", SECOND, WISHES)
+    scribe.go.set()
+    assert [text(first), text(final), text(partial)] == ["final x", "final a", "partial p"]
+    assert [one for one in scribe.done if " " in one] == ["final x", "final a", "partial p"]
+
+
+def test_a_draft_is_dropped_when_speech_goes_on(desk: Desk, scribe: Scribe):
+    scribe.hold()
+    draft = desk.partial("a", SECOND, WISHES, whole=True)
+    scribe.wait_begun()
+    longer = np.zeros(20_000, np.int16)
+    partial = desk.partial("a", longer, WISHES)
+    with pytest.raises(Cancelled):
+        draft.result(SOON)
+    scribe.go.set()
+    assert text(partial) == "partial a"
+    assert text(desk.final("a", longer, WISHES)) == "final a"
+
+
+def test_a_draft_of_another_sound_is_no_final(desk: Desk, scribe: Scribe):
+    scribe.hold()
+    draft = desk.partial("a", SECOND, WISHES, whole=True)
+    scribe.wait_begun()
+    final = desk.final("a", np.ones(16_000, np.int16), WISHES)
+    scribe.go.set()
+    assert text(final) == "final a"
+    with pytest.raises(Cancelled):
+        draft.result(SOON)
 
 
 def test_a_final_drops_the_waiting_partial_of_its_utterance(desk: Desk, scribe: Scribe):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from backend.hearing import FRAME, RATE, Samples
 from backend.hearing.segmenter import (
     FLOOR_DBFS,
+    TAIL,
     Growing,
     Heard,
     Loudness,
@@ -45,7 +46,7 @@ def joined(frames: list[Samples]) -> Samples:
 
 def test_a_short_word_is_an_utterance() -> None:
     heard = segmented([*SILENCE, *YES, *SILENCE])
-    assert kinds(heard) == ["SpeechBegan", "SpeechFinished", "Utterance"]
+    assert kinds(heard) == ["SpeechBegan", "Growing", "SpeechFinished", "Utterance"]
     (finished,), (word,) = of(SpeechFinished, heard), of(Utterance, heard)
     assert (word.utterance, word.cut, finished.heard) == (1, False, True)
     assert word.start == finished.start == pytest.approx(40 * A_FRAME)
@@ -56,7 +57,7 @@ def test_the_sound_begins_before_the_word_and_ends_a_little_after_it() -> None:
     (word,) = of(Utterance, segmented([*SILENCE, *YES, *SILENCE]))
     assert word.start - word.audio_start == pytest.approx(VadPart().pre_speech, abs=A_FRAME)
     after = word.audio_start + len(word.audio) / RATE - word.end
-    assert after == pytest.approx(0.3, abs=A_FRAME)
+    assert after == pytest.approx(TAIL)
     first = round(word.audio_start / A_FRAME)
     assert np.array_equal(word.audio[:FRAME], numbered(92)[first])
 
@@ -193,12 +194,22 @@ def test_an_utterance_grows_while_somebody_speaks() -> None:
 
 def test_silence_is_no_growth() -> None:
     heard = segmented([*[1.0] * 30, *[0.0] * 60], VadPart(min_silence_duration=1.5), interval=0.1)
-    ends = [snapshot.end for snapshot in of(Growing, heard)]
+    ends = [snapshot.end for snapshot in of(Growing, heard) if not snapshot.paused]
     assert len(ends) == len(set(ends))
 
 
-def test_without_an_interval_nothing_grows() -> None:
-    assert not of(Growing, segmented([*YES * 10, *SILENCE], interval=None))
+def test_without_an_interval_nothing_grows_but_in_a_pause() -> None:
+    grown = of(Growing, segmented([*YES * 10, *SILENCE], interval=None))
+    assert [one.paused for one in grown] == [True]
+
+
+def test_what_is_given_in_a_pause_is_the_utterance_if_silence_holds() -> None:
+    heard = segmented([*[1.0] * 30, *[0.0] * 10, *[1.0] * 30, *SILENCE], interval=None)
+    (word,) = of(Utterance, heard)
+    first, last = of(Growing, heard)
+    assert (last.start, last.end, last.audio_start) == (word.start, word.end, word.audio_start)
+    assert np.array_equal(last.audio, word.audio)
+    assert len(first.audio) < len(word.audio)
 
 
 def test_long_speech_is_cut_and_goes_on_without_a_new_beginning() -> None:

@@ -3,13 +3,17 @@
 import numpy as np
 import pytest
 import soundfile
+from pydantic import ValidationError
 
 from backend.hearing import FRAME, RATE, Samples
-from backend.hearing import wake as wakes
+from backend.hearing import spotters as wakes
+from backend.hearing.spotters import Gate, Spotter, WakeError
 from backend.hearing.vad import Combined
-from backend.hearing.wake import Gate, Spotter, WakeError, choose, make
+from backend.hearing.wake import Choice, choose, make
 from common.profile import VadPart, WakeWordPart
 from tests.running import SPEECH
+
+BOTH = "openwakeword+pocketsphinx"
 
 needs_speech = pytest.mark.skipif(
     not SPEECH.is_dir(), reason="no recordings of real speech on this machine"
@@ -66,13 +70,13 @@ def test_the_gate_lets_nothing_through_until_speech_is_suspected() -> None:
 def test_auto_takes_what_knows_the_words(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in wakes.KEYS:
         monkeypatch.delenv(name, raising=False)
-    assert choose(part("jarvis", "alexa"), "mlx_whisper").name == "openwakeword"
+    assert choose(part("jarvis", "alexa"), "mlx_whisper").name == BOTH
     assert choose(part("jarvis", "computer"), "mlx_whisper").name == "transcript"
     assert choose(part("computer"), "pocketsphinx").name == "pocketsphinx"
     assert choose(part("schnurzel"), "pocketsphinx").name == "transcript"
     monkeypatch.setenv("PICOVOICE_ACCESS_KEY", "a key")
     assert choose(part("jarvis"), "mlx_whisper").name == "porcupine"
-    assert choose(part("hey jarvis"), "mlx_whisper").name == "openwakeword"
+    assert choose(part("hey jarvis"), "mlx_whisper").name == BOTH
 
 
 def test_porcupine_without_a_key_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,8 +108,39 @@ def test_a_word_that_a_detector_does_not_know_is_refused_with_the_cure(detector:
 def test_a_missing_package_is_told_with_its_cure(
     package: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wakes, "_installed", lambda name: name != package)
+    monkeypatch.setattr(wakes, "installed", lambda name: name != package)
     detector = "openwakeword" if "open" in package else "microwakeword"
     settings = part("jarvis", detector=detector)
     with pytest.raises(WakeError, match=r"pip install"):
         make(settings, choose(settings, "mlx_whisper"))
+
+
+@needs_speech
+def test_a_word_no_dictionary_has_is_spotted_by_the_phones_given() -> None:
+    given = part("jarviss", detector="pocketsphinx")
+    with pytest.raises(WakeError, match=r"'jarviss': give its phones in wake_word\.pronunciations"):
+        make(given, choose(given, "pocketsphinx"))
+    spelled = given.model_copy(update={"pronunciations": {"Jarviss": "JH AA R V AH S"}})
+    spotter = make(spelled, choose(spelled, "pocketsphinx"))
+    assert spotter
+    assert words_in(spotter, "ww-jarvis-0910b8f1.flac") == {"jarviss"}
+
+
+@pytest.mark.parametrize("phones", ["", "J A", "JH  AA", "jh aa", "JHAA", "JH AA1"])
+def test_phones_that_are_none_are_refused(phones: str) -> None:
+    with pytest.raises(ValidationError, match="pronunciations"):
+        WakeWordPart(pronunciations={"x": phones})
+
+
+@needs_speech
+def test_auto_hears_a_jarvis_that_one_detector_alone_would_miss() -> None:
+    settings = part("jarvis")
+    choice = choose(settings, "mlx_whisper")
+    assert choice.name == BOTH
+    spotter = make(settings, choice)
+    assert spotter
+    clips = ("ww-jarvis-7e139bd8.flac", "ww-jarvis-210b5eb1.flac")
+    assert [words_in(spotter, clip) for clip in clips] == [{"jarvis"}, {"jarvis"}]
+    alone = make(settings, Choice("openwakeword", ""))
+    assert alone
+    assert words_in(alone, clips[0]) == set()
