@@ -240,6 +240,9 @@ class Reader:
         else:
             number = self._utterance_id(utterance.utterance)
             reading = await asyncio.wrap_future(desk.final(number, audio, asked))
+            if not reading.text and asked != self._wishes:
+                # A model may fall silent over a prompt: a context must not cost words.
+                reading = await asyncio.wrap_future(desk.final(number, audio, self._wishes))
         self._count(reading, len(audio) / RATE)
         return reading
 

@@ -5,12 +5,14 @@
 Each clip goes through the server's own segmenter in frames of 32 ms, with a second of silence
 before and 1.5 s after, clean and with the noise of a clip without speech mixed in at 10 dB SNR.
 Where speech begins and ends is told by the clips' word times; of clips that have none it is only
-asked whether they are heard. Prints a table, what each detector costs, and nothing else; misses
-are named on stderr.
+asked whether they are heard. Then an hour of it all is heard as fast as it can be, and with
+``--wake`` the wake words are. Prints tables; misses are named on stderr.
 """
 
 import argparse
 import json
+import random
+import resource
 import statistics
 import sys
 import time
@@ -27,6 +29,7 @@ import soundfile
 from backend.hearing import FRAME, RATE
 from backend.hearing.segmenter import Segmenter, SpeechBegan, SpeechFinished, Utterance
 from backend.hearing.vad import make
+from benchmarks import wake
 from common.profile import VadPart
 from tests.running import SPEECH
 
@@ -199,6 +202,41 @@ def cost(sound: Sound, vad: VadPart) -> tuple[float, float]:
     return streams, size / len(kept) / 1024
 
 
+def listen_for_hours(folder: Path, hours: float) -> str:
+    """Hear speech, noise and pauses in turn for so long; return how it went."""
+    clips = [json.loads(line) for line in (folder / "manifest.jsonl").read_text().splitlines()]
+    order, vad = random.Random(1), VadPart()
+    segmenter, frames, utterances, longest = Segmenter(make(vad), vad, None), 0, 0, 0.0
+    memory: list[float] = []
+    while frames * FRAME / RATE < hours * 3600:
+        sound = in_a_room(read(folder / order.choice(clips)["file"]), order.uniform(1, 30))
+        for frame in sound[: len(sound) // FRAME * FRAME].reshape(-1, FRAME):
+            for fact in segmenter.hear(frame):
+                if isinstance(fact, Utterance):
+                    utterances, longest = utterances + 1, max(longest, fact.end - fact.start)
+            frames += 1
+        memory.append(most_memory())
+    return (
+        f"{frames * FRAME / RATE / 3600:.2f} h of speech, noise and pauses: {utterances} "
+        f"utterances, the longest {longest:.1f} s; at the end "
+        f"{'somebody speaks still' if segmenter.speaking else 'nobody speaks'}; memory "
+        f"{memory[len(memory) // 6]:.1f} MiB after a sixth of it, {memory[-1]:.1f} at the end"
+    )
+
+
+def in_a_room(sound: Sound, pause: float) -> npt.NDArray[np.int16]:
+    """Return the sound's samples with a faint hiss under it, and seconds of hiss after it."""
+    whole = np.concatenate([sound, np.zeros(round(pause * RATE))])
+    hiss = np.random.default_rng(len(sound)).normal(0, 0.0003, len(whole))
+    return (np.clip(whole + hiss, -1, 1) * 32767).astype(np.int16)
+
+
+def most_memory() -> float:
+    """Return the most MiB that this process has held."""
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most / (1024 * 1024 if sys.platform == "darwin" else 1024)
+
+
 def report(name: str, condition: str, tally: Tally) -> None:
     """Print a row of the table."""
     ms = [round(1000 * statistics.median(times)) for times in (tally.onsets, tally.ends)]
@@ -215,6 +253,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="How well speech is noticed.")
     parser.add_argument("--audio", type=Path, default=SPEECH)
     parser.add_argument("--sensitivity", type=float, default=VadPart().sensitivity)
+    parser.add_argument("--hours", type=float, default=1.0, help="of simulated listening")
+    parser.add_argument("--wake", action="store_true", help="wake words too, as benchmarks.wake")
     given = parser.parse_args()
     if not (given.audio / "manifest.jsonl").is_file():
         print(f"no recordings with transcripts at {given.audio}; skipped")
@@ -232,6 +272,10 @@ def main() -> int:
     print("\n| detector | streams a core | KiB a stream |\n|---|---|---|")
     for name, streams, size in costs:
         print(f"| {name} | {streams:.0f} | {size:.0f} |")
+    print(f"\n{listen_for_hours(given.audio, given.hours)}\n", flush=True)
+    if given.wake:
+        for line in wake.report(given.audio, list(wake.KEYLESS)):
+            print(line, flush=True)
     return 0
 
 

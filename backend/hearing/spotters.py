@@ -348,6 +348,6 @@ def porcupine_words() -> set[str]:
     return set(pvporcupine.KEYWORDS)
 
 
-def installed(package: str) -> bool:
-    """Whether a package is there; imports nothing."""
-    return importlib.util.find_spec(package) is not None
+def installed(*packages: str) -> bool:
+    """Whether packages are there; imports nothing."""
+    return all(importlib.util.find_spec(package) for package in packages)

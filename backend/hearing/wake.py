@@ -28,6 +28,10 @@ MAKERS: dict[str, Callable[[WakeWordPart], Spotter]] = {
     "pocketsphinx": Keyphrase,
 }
 
+JARVIS = frozenset({"jarvis", "hey jarvis"})
+JARVIS_BY = ("openwakeword", "pocketsphinx")
+"""What hears "jarvis" best together; microWakeWord is the best of the other words."""
+
 
 @dataclass(frozen=True, slots=True)
 class Spotted:
@@ -66,12 +70,11 @@ def choose(part: WakeWordPart, engine: str) -> Choice:
     can_spell = all(one in spelled for one in " ".join(words).split())
     if access_key() and installed("pvporcupine") and set(words) <= porcupine_words():
         return Choice("porcupine", "auto: a Porcupine key is set and it knows these words")
-    if set(words) <= set(MODELS) and installed("pyopen_wakeword"):
+    if set(words) <= set(MODELS) and installed("pyopen_wakeword", "pymicro_wakeword"):
         models = ", ".join(sorted({MODELS[word] for word in words}))
-        reason = f"auto: it carries a model for these words ({models})"
-        if can_spell:
-            return Choice("openwakeword+pocketsphinx", f"{reason}, and two hear more than one")
-        return Choice("openwakeword", reason)
+        names = [*JARVIS_BY] if JARVIS & set(words) else []
+        names += ["microwakeword"] if set(words) - JARVIS else []
+        return Choice("+".join(names), f"auto: what hears these words best (models: {models})")
     if engine == "pocketsphinx" and can_spell:
         return Choice("pocketsphinx", "auto: the engine's dictionary can spell these words")
     return Choice("transcript", "auto: no detector carries these words; the engine reads for them")
@@ -84,5 +87,13 @@ def make(part: WakeWordPart, choice: Choice) -> Spotter | None:
     """
     if choice.name == "transcript":
         return None
-    spotters = [MAKERS[name](part) for name in choice.name.split("+")]
-    return spotters[0] if len(spotters) == 1 else Either(spotters)
+    names = choice.name.split("+")
+    if len(names) == 1:
+        return MAKERS[choice.name](part)
+    return Either([MAKERS[name](_share(part, name)) for name in names])
+
+
+def _share(part: WakeWordPart, name: str) -> WakeWordPart:
+    """Return the settings with the words that one of several detectors listens for."""
+    words = [word for word in part.words if (word.casefold() in JARVIS) == (name in JARVIS_BY)]
+    return part.model_copy(update={"words": words})

@@ -152,6 +152,22 @@ async def test_the_rest_of_a_sentence_is_read_with_its_beginning(table: Table) -
     assert sorted(prompts, key=str) == ["16000 samples", "32000 samples", None, None]
 
 
+async def test_a_context_over_which_the_model_falls_silent_costs_no_words(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = table.engine.final
+
+    def shy(utterance: str, audio: Audio, wishes: Wishes) -> Reading:
+        reading = read(utterance, audio, wishes)
+        return Reading("") if wishes.prompt else reading
+
+    monkeypatch.setattr(table.engine, "final", shy)
+    table.reader.take(spoken(1, 1, cut=True))
+    table.reader.take(spoken(2, 2))
+    await table.reader.wait()
+    assert table.finals() == ["16000 samples", "32000 samples"]
+
+
 async def test_the_context_follows_the_profile_s_prompt_and_is_short() -> None:
     table = Table(TranscriptionPart(prompt="Zürich, Genève"), Eager())
     table.reader.take(spoken(1, 1, cut=True))

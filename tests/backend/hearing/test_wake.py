@@ -70,7 +70,9 @@ def test_the_gate_lets_nothing_through_until_speech_is_suspected() -> None:
 def test_auto_takes_what_knows_the_words(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in wakes.KEYS:
         monkeypatch.delenv(name, raising=False)
-    assert choose(part("jarvis", "alexa"), "mlx_whisper").name == BOTH
+    assert choose(part("Jarvis"), "mlx_whisper").name == BOTH
+    assert choose(part("Alexa"), "mlx_whisper").name == "microwakeword"
+    assert choose(part("jarvis", "Alexa"), "mlx_whisper").name == f"{BOTH}+microwakeword"
     assert choose(part("jarvis", "computer"), "mlx_whisper").name == "transcript"
     assert choose(part("computer"), "pocketsphinx").name == "pocketsphinx"
     assert choose(part("schnurzel"), "pocketsphinx").name == "transcript"
@@ -108,7 +110,7 @@ def test_a_word_that_a_detector_does_not_know_is_refused_with_the_cure(detector:
 def test_a_missing_package_is_told_with_its_cure(
     package: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wakes, "installed", lambda name: name != package)
+    monkeypatch.setattr(wakes, "installed", lambda *names: package not in names)
     detector = "openwakeword" if "open" in package else "microwakeword"
     settings = part("jarvis", detector=detector)
     with pytest.raises(WakeError, match=r"pip install"):
@@ -141,6 +143,11 @@ def test_auto_hears_a_jarvis_that_one_detector_alone_would_miss() -> None:
     assert spotter
     clips = ("ww-jarvis-7e139bd8.flac", "ww-jarvis-210b5eb1.flac")
     assert [words_in(spotter, clip) for clip in clips] == [{"jarvis"}, {"jarvis"}]
+    several = part("Jarvis", "Alexa")
+    spotter = make(several, choose(several, "mlx_whisper"))
+    assert spotter
+    assert words_in(spotter, "ww-alexa-222.flac") == {"Alexa"}
+    assert words_in(spotter, clips[1]) == {"Jarvis"}
     alone = make(settings, Choice("openwakeword", ""))
     assert alone
     assert words_in(alone, clips[0]) == set()
