@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -35,19 +35,18 @@ def plugged(
     virtual_microphone: VirtualMicrophone, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[VirtualMicrophone]:
     """The virtual microphone, known to this process's PortAudio."""
-    import sounddevice
-
     for name, value in virtual_microphone.environment.items():
         monkeypatch.setenv(name, value)
-    _look_again(sounddevice)
+    _look_again()
     yield virtual_microphone
     monkeypatch.undo()
-    _look_again(sounddevice)
+    _look_again()
 
 
-def _look_again(sounddevice: ModuleType) -> None:
-    sounddevice._terminate()
-    sounddevice._initialize()
+def _look_again() -> None:
+    with portaudio.portaudio() as sounddevice:
+        sounddevice._terminate()
+        sounddevice._initialize()
 
 
 def tone(path: Path) -> Path:
