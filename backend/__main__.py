@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import logging
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -32,6 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = load(given.environment, flags)
     except BadSettings as error:
+        if given.run is _doctor:
+            return _examine(Settings(), given, str(error))
         print(f"stt-server: {error}", file=sys.stderr)
         return MISUSED
     logs.set_up(settings)
@@ -86,6 +89,10 @@ def _parser() -> argparse.ArgumentParser:
 
     profiles = commands.add_parser("profiles", help="list the profiles")
     profiles.set_defaults(run=_profiles)
+
+    doctor = commands.add_parser("doctor", help="look at what the server needs of this machine")
+    doctor.add_argument("--json", action="store_true", help="print the report as JSON")
+    doctor.set_defaults(run=_doctor)
 
     demo = commands.add_parser("demo", help="play a recording to a server and watch it live")
     demo.add_argument("file", type=Path)
@@ -143,6 +150,23 @@ def _profiles(settings: Settings, given: argparse.Namespace) -> int:
         mark = "*" if profile.name == listed.default else " "
         print(f"{mark} {profile.name:20} {profile.description}")
     return OK
+
+
+def _doctor(settings: Settings, given: argparse.Namespace) -> int:
+    return _examine(settings, given)
+
+
+def _examine(settings: Settings, given: argparse.Namespace, bad_settings: str = "") -> int:
+    from backend.doctor import Doctor
+    from backend.report import lines
+
+    report = Doctor(settings, bad_settings).examine()
+    if given.json:
+        print(report.model_dump_json(indent=2))
+    else:
+        for line in lines(report, shutil.get_terminal_size().columns, sys.stdout.encoding):
+            print(line)
+    return OK if report.healthy else FAILED
 
 
 def _demo(settings: Settings, given: argparse.Namespace) -> int:

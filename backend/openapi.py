@@ -18,6 +18,7 @@ from common.api import (
     Configured,
     ConfigureRequest,
     Devices,
+    DoctorReport,
     Engines,
     Fault,
     Health,
@@ -195,6 +196,7 @@ OPERATIONS = (
         parameters=_PROFILE,
     ),
     Operation("get", f"{_V1}/system/devices", "Input devices", Devices, None, (503,)),
+    Operation("get", f"{_V1}/system/doctor", "What this machine lacks", DoctorReport),
     Operation("get", f"{_V1}/system/engines", "Engines, and what they lack", Engines),
     Operation(
         "post",

@@ -11,10 +11,12 @@ from quart import current_app
 
 from backend.bus import Bus
 from backend.desks import Desks
+from backend.doctor import Doctor
 from backend.hearing.ears import Ears
 from backend.meters import Meters
 from backend.sessions import Sessions
 from backend.settings import Settings
+from common.api import DoctorReport
 
 
 def _set() -> asyncio.Event:
@@ -38,6 +40,7 @@ class Parts:
     uploads: int = 0
     """Recordings that are being transcribed."""
     _all_read: asyncio.Event = field(default_factory=_set)
+    _examining: asyncio.Future[DoctorReport] | None = None
     began: float = field(default_factory=time.monotonic)
 
     @classmethod
@@ -54,6 +57,19 @@ class Parts:
         self.recordings.shutdown(wait=False, cancel_futures=True)
         await self.desks.close()
         await asyncio.to_thread(self.ears.close)
+
+    async def examine(self) -> DoctorReport:
+        """Look at what the server needs of this machine. Who asks meanwhile gets the same."""
+        if self._examining is None or self._examining.done():
+            main = self.sessions.main
+            live = main is not None and main.source.live
+            doctor = Doctor(
+                self.settings,
+                listening=main.audio_status() if main and live else None,
+                serving=True,
+            )
+            self._examining = asyncio.ensure_future(asyncio.to_thread(doctor.examine))
+        return await asyncio.shield(self._examining)
 
     @contextmanager
     def uploading(self) -> Iterator[None]:

@@ -77,6 +77,27 @@ class WakeWordStatus(Shape):
     """What is said now is transcribed."""
 
 
+class Finding(Shape):
+    """What one check of the doctor found."""
+
+    name: str
+    """What was looked at."""
+    state: Literal["ok", "note", "fault"]
+    """``note`` is worth knowing, ``fault`` keeps the server from its work."""
+    found: str
+    cure: str | None = None
+    """How to mend it; null where nothing has to be."""
+
+
+class DoctorReport(Shape):
+    """``GET /api/v1/system/doctor``"""
+
+    version: str
+    healthy: bool
+    """There is no fault."""
+    findings: list[Finding]
+
+
 class StartRequest(Part):
     """``POST /api/v1/system/start``"""
 

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ValidationError
 
 from common.api import (
     AudioHello,
+    DoctorReport,
     Health,
     NamedProfile,
     Profiles,
@@ -137,6 +138,11 @@ class Client:
     async def profile(self, name: str) -> NamedProfile:
         """Return one profile with its settings."""
         return await self._get(f"/api/v1/system/profiles/{quote(name, safe='')}", NamedProfile)
+
+    async def doctor(self) -> DoctorReport:
+        """Have the server look at its own machine, which takes it some seconds."""
+        response = await self._ask("GET", "/api/v1/system/doctor", timeout=self._patient)
+        return _shaped(response, DoctorReport)
 
     async def sessions(self) -> list[SessionInfo]:
         """Return the sessions that are listening now."""

@@ -9,6 +9,7 @@ from textual.notifications import SeverityLevel
 from textual.reactive import reactive
 from textual.screen import Screen
 
+from common.api import DoctorReport
 from common.client import Client
 from common.events import Error, Level, Welcome
 from common.problems import ClientError, Refused, Unauthorized
@@ -20,11 +21,13 @@ from tui.messages import (
     LinkChanged,
     ProfilesArrived,
     Rejected,
+    ReportArrived,
     RequestDone,
     RequestFailed,
     StatusArrived,
 )
 from tui.screens.choose import ChooseProfile
+from tui.screens.doctor import DoctorScreen
 from tui.screens.help import HelpScreen
 from tui.screens.listen import ListenScreen
 from tui.state import State, after, known, linked
@@ -106,6 +109,16 @@ class Console(App[None]):
         except ClientError as error:
             self.home.post_message(RequestFailed("list of profiles", error))
 
+    @work(exclusive=True, group="doctor")
+    async def ask_doctor(self) -> None:
+        """Have the server look at its own machine."""
+        report: DoctorReport | ClientError
+        try:
+            report = await self.client.doctor()
+        except ClientError as error:
+            report = error
+        self.home.post_message(ReportArrived(report))
+
     @work(group="session")
     async def start(self, *, restart: bool = False) -> None:
         """Have the server listen, with the chosen profile."""
@@ -149,6 +162,14 @@ class Console(App[None]):
         current = self.state.wanted or self.state.profile
         self.push_screen(ChooseProfile(message.profiles, current), self._chosen)
 
+    async def on_report_arrived(self, message: ReportArrived) -> None:
+        if not isinstance(self.screen, DoctorScreen):
+            return  # It was closed meanwhile.
+        if isinstance(message.report, ClientError):
+            self.screen.fail(str(message.report))
+        else:
+            await self.screen.show(message.report)
+
     def on_request_done(self, message: RequestDone) -> None:
         self.state = replace(self.state, doing="")
         self.ask_status()
@@ -176,6 +197,16 @@ class Console(App[None]):
 
     def action_choose_profile(self) -> None:
         self.ask_profiles()
+
+    async def action_show_doctor(self) -> None:
+        await self.push_screen(DoctorScreen())
+        self.ask_doctor()
+
+    def action_ask_doctor(self) -> None:
+        """Ask again, with its screen open."""
+        if isinstance(self.screen, DoctorScreen):
+            self.screen.wait()
+            self.ask_doctor()
 
     def action_reconnect(self) -> None:
         """Try again now, if there is anything to try."""

@@ -2,7 +2,7 @@
 
 from textual.message import Message
 
-from common.api import Profiles, Status
+from common.api import DoctorReport, Profiles, Status
 from common.events import Event, Level, Transcription
 from common.problems import ClientError, Refused
 from common.stream import Link
@@ -69,6 +69,14 @@ class ProfilesArrived(Message):
 
     def __init__(self, profiles: Profiles) -> None:
         self.profiles = profiles
+        super().__init__()
+
+
+class ReportArrived(Message):
+    """The server's doctor has looked at its machine, or couldn't be asked."""
+
+    def __init__(self, report: DoctorReport | ClientError) -> None:
+        self.report = report
         super().__init__()
 
 

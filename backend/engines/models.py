@@ -47,7 +47,7 @@ def cached(model: str) -> Path | None:
 
     Reads the cache's layout itself, so that nothing heavy is imported to find out.
     """
-    where = _cache() / f"models--{repository(model).replace('/', '--')}"
+    where = cache_folder() / f"models--{repository(model).replace('/', '--')}"
     try:
         revision = (where / "refs" / "main").read_text().strip()
     except (OSError, ValueError):
@@ -60,7 +60,7 @@ def in_cache() -> list[str]:
     """Return the hub's names of all whole Whisper models for MLX in the cache."""
     names = (
         folder.name.removeprefix("models--").replace("--", "/", 1)
-        for folder in sorted(_cache().glob("models--*--*whisper*"))
+        for folder in sorted(cache_folder().glob("models--*--*whisper*"))
     )
     return [name for name in names if cached(name)]
 
@@ -98,7 +98,8 @@ def find(model: str, downloading: Callable[[], None]) -> Path:
     return _checked(_download(repository(model)))
 
 
-def _cache() -> Path:
+def cache_folder() -> Path:
+    """Return the folder of the hub's cache, there or not."""
     home = os.environ.get("HF_HOME") or (
         Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
     )

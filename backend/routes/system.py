@@ -139,6 +139,11 @@ async def list_devices() -> Response:
     )
 
 
+@system.get("/doctor")
+async def examine() -> Response:
+    return answer(await parts().examine())
+
+
 @system.get("/engines")
 async def list_engines() -> Response:
     return answer(await asyncio.to_thread(catalog))

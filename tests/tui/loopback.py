@@ -11,7 +11,7 @@ from hypercorn.config import Config
 from quart import Quart, ResponseReturnValue, request, websocket
 from textual.pilot import Pilot
 
-from common.api import Profiles, ProfileSummary, SessionInfo, Status
+from common.api import DoctorReport, Profiles, ProfileSummary, SessionInfo, Status
 from common.events import (
     AudioStatus,
     EngineStatus,
@@ -69,6 +69,7 @@ class Loopback:
         self.running = True
         self.starts = 1
         self.profile = "vad-triggered"
+        self.report = DoctorReport(version="9.9.9", healthy=True, findings=[])
         self.recent: list[Transcription] = []
         self.gap = False
         self.seq = 0
@@ -154,6 +155,11 @@ class Loopback:
         @app.get("/api/v1/system/status")
         async def status() -> ResponseReturnValue:
             return self.status().model_dump()
+
+        @app.get("/api/v1/system/doctor")
+        async def doctor() -> ResponseReturnValue:
+            self.asked.append(("doctor", None))
+            return _fault(*self.refusal) if self.refusal else self.report.model_dump()
 
         @app.get("/api/v1/system/profiles")
         async def profiles() -> ResponseReturnValue:

@@ -88,6 +88,14 @@ class ListenScreen(Screen[None]):
             tooltip="Copy everything that was said",
         ),
         Binding(
+            "d",
+            "app.show_doctor",
+            "Doctor",
+            id="server.doctor",
+            show=False,
+            tooltip="Show what the server lacks on its machine",
+        ),
+        Binding(
             "question_mark,f1",
             "app.show_help",
             "Help",

@@ -1,0 +1,341 @@
+"""Is everything there that the server needs? What was found, and how to mend what isn't right.
+
+Every check answers for itself: one that breaks is a fault, and the others go on. A fault keeps
+the server from doing what its default profile asks of it; a note is worth knowing.
+"""
+
+import errno
+import os
+import shutil
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from backend import profiles
+from backend.engines import EngineError
+from backend.engines.catalog import catalog
+from backend.engines.choose import choose
+from backend.engines.models import cache_folder, in_cache
+from backend.hearing import FRAME
+from backend.hearing import vad as vads
+from backend.hearing.spotters import KEYS, installed
+from backend.hearing.wake import choose as choose_spotter
+from backend.settings import Settings, variable
+from backend.sound import cure
+from backend.sources import SourceError
+from backend.sources.portaudio import devices, find, portaudio
+from backend.sources.tap import Mono, Tap
+from common import VERSION
+from common.api import DoctorReport, Finding
+from common.events import AudioStatus
+from common.profile import BUILTIN, Profile, VadPart
+
+LISTEN = 1.0
+"""Seconds for which the microphone is listened to."""
+PATIENCE = 6.0
+"""Seconds that a wireless microphone has to wake."""
+FAINT = -70.0
+"""dBFS under which a microphone hears next to nothing: a quiet room is 10 to 30 above."""
+LITTLE_ROOM = 2.0
+"""GiB free under which a model may not fit."""
+Spec = tuple[Literal["ok", "note", "fault"], str, str | None]
+
+
+@dataclass
+class Doctor:
+    """One examination. Blocking: it takes a few seconds."""
+
+    settings: Settings
+    bad_settings: str = ""
+    """Why the environment was refused; ``settings`` are then the defaults."""
+    listening: AudioStatus | None = None
+    """What a session hears now: the device isn't opened a second time."""
+    serving: bool = False
+    """Asked by the server that these settings are of."""
+    _found: bool = False
+    _profile: Profile = field(default_factory=Profile)
+
+    def examine(self) -> DoctorReport:
+        """Run every check."""
+        findings = [finding for name, check in self._checks() for finding in _run(name, check)]
+        healthy = all(finding.state != "fault" for finding in findings)
+        return DoctorReport(version=VERSION, healthy=healthy, findings=findings)
+
+    def _checks(self) -> Iterator[tuple[str, Callable[[], Iterator[Spec]]]]:
+        yield "settings", self._settings
+        yield "profiles", self._profiles
+        yield "audio system", self._audio_system
+        yield "microphone", self._microphone
+        yield "microphone level", self._level
+        yield "permission", self._permission
+        yield "voice activity", self._voice_activity
+        yield "wake word", self._wake_word
+        yield "engines", self._engines
+        yield "engine in use", self._engine
+        yield "models", self._models
+        yield "keys", self._keys
+        yield "port", self._port
+        yield "folders", self._folders
+
+    @property
+    def _needs_microphone(self) -> bool:
+        return self._profile.audio.source == "microphone"
+
+    def _without(self, found: str, mend: str | None) -> Spec:
+        """What the microphone lacks matters where the default profile listens to one."""
+        return ("fault" if self._needs_microphone else "note", found, mend)
+
+    def _settings(self) -> Iterator[Spec]:
+        if self.bad_settings:
+            yield "fault", self.bad_settings, "mend the variable or the flag that is named"
+            return
+        fields = self.settings.model_fields_set
+        told = ", ".join(sorted(variable(name) for name in fields)) or "all are the defaults"
+        yield "ok", told, None
+
+    def _profiles(self) -> Iterator[Spec]:
+        name, folder = self.settings.default_profile, self.settings.profiles_dir
+        listed = profiles.summaries(folder, name).profiles
+        known = {one.name: one for one in listed}
+        for one in listed:
+            if one.fault and one.name != name:
+                mend = f"mend {one.name}.json in {folder}, or delete the profile"
+                yield "note", f"{one.name} is damaged: {one.fault}", mend
+        if name not in known:
+            names = ", ".join(known)
+            mend = f"set {variable('default_profile')} to one of {names}"
+            yield "fault", f"there is no profile {name!r}, the default", mend
+        elif fault := known[name].fault:
+            mend = f"mend {name}.json in {folder}"
+            yield "fault", f"{name}, the default, is damaged: {fault}", mend
+        else:
+            self._profile = profiles.find(name, folder)
+            yield "ok", f"{len(known)}; {name} is the default", None
+
+    def _audio_system(self) -> Iterator[Spec]:
+        try:
+            with portaudio() as sounddevice:
+                yield "ok", sounddevice.get_portaudio_version()[1].partition(",")[0], None
+        except SourceError as error:
+            yield self._without(*_halves(error))
+
+    def _microphone(self) -> Iterator[Spec]:
+        part = self._profile.audio
+        try:
+            names = [device.name for device in devices()]
+            if not self._needs_microphone:
+                yield "note", f"the default profile listens to {part.source}", None
+            device = find(part.device)
+        except SourceError as error:
+            yield self._without(*_halves(error))
+            return
+        self._found = True
+        others = len(names) - 1
+        more = f", and {others} more (stt-server devices)" if others else ""
+        yield "ok", f"{device.name}, {device.channels} ch, {device.sample_rate} Hz{more}", None
+
+    def _level(self) -> Iterator[Spec]:
+        if heard := self.listening:
+            if heard.fault:
+                yield self._without(*_halves(heard.fault))
+            else:
+                told = "no sound yet" if heard.level_dbfs is None else f"{heard.level_dbfs} dBFS"
+                yield "ok", f"{told}, as the session that listens hears it", None
+            return
+        if not self._found:
+            yield "note", "not measured without one", None
+            return
+        try:
+            sound = _listen(Tap(self._profile.audio.device, self._profile.audio.channel))
+        except SourceError as error:
+            yield self._without(*_halves(error))
+            return
+        if not len(sound):
+            yield self._without("it gives no sound at all", "plug it in anew, or take another")
+        elif not sound.any():
+            yield self._without("nothing but zeros: digital silence", cure())
+        else:
+            yield _loudness(sound)
+
+    def _permission(self) -> Iterator[Spec]:
+        if sys.platform == "darwin":
+            told = "macOS asks once for the program that starts the server (Terminal, iTerm)"
+            mend = "if the level above is digital silence: System Settings → Privacy → Microphone"
+            yield "note", told, mend
+        elif sys.platform == "linux" and (denied := _denied()):
+            mend = f"sudo usermod -aG audio {os.environ.get('USER', '$USER')}, and log in again"
+            yield "note", f"{denied} may not be opened by this user", mend
+        else:
+            yield "ok", "nothing has to be allowed here", None
+
+    def _voice_activity(self) -> Iterator[Spec]:
+        for kind in ("webrtc", "silero"):
+            detector = vads.make(VadPart.model_validate({"detector_type": kind}))
+            assert detector
+            score = detector(np.zeros(FRAME, np.int16)).speech
+            if not 0 <= score < 0.5:
+                yield "fault", f"{kind} takes silence for speech ({score:.2f})", "reinstall it"
+                return
+        yield "ok", f"webrtc and silero work; {self._profile.vad.detector_type} is asked for", None
+
+    def _wake_word(self) -> Iterator[Spec]:
+        part = self._profile.wake_word
+        part = part if part.enabled else BUILTIN["wake-word"].wake_word
+        engine = "pocketsphinx"
+        try:
+            engine = choose(self._profile.transcription).engine.name
+        except EngineError:
+            pass  # Told by the check of engines.
+        choice = choose_spotter(part, engine)
+        lacking = not installed("pyopen_wakeword", "pymicro_wakeword")
+        mend = "pip install 'realtime-mlx-stt[wake]' for detectors with models" if lacking else None
+        words = ", ".join(part.words)
+        yield ("note" if lacking else "ok"), f"{words}: {choice.name} ({choice.reason})", mend
+
+    def _engines(self) -> Iterator[Spec]:
+        for one in catalog().engines:
+            if one.installed:
+                yield "ok", f"{one.name} is installed", None
+            else:
+                yield "note", f"{one.name} can't be used: {one.missing}", None
+
+    def _engine(self) -> Iterator[Spec]:
+        try:
+            choice = choose(self._profile.transcription)
+        except EngineError as error:
+            yield "fault", *_halves(error)
+            return
+        found = f"{choice.engine.name}, model {choice.engine.model}: {choice.reason}"
+        if choice.engine.name == "pocketsphinx" and choice.reason.startswith("auto"):
+            mend = "name a Whisper model in transcription.model, such as base or large-v3-turbo"
+            yield "note", found, mend
+        else:
+            yield "ok", found, None
+
+    def _models(self) -> Iterator[Spec]:
+        folder, there = cache_folder(), in_cache()
+        if there:
+            sizes = [_size(folder / f"models--{name.replace('/', '--')}") for name in there]
+            told = (f"{one} ({size:.2f} GiB)" for one, size in zip(there, sizes, strict=True))
+            yield "ok", f"{', '.join(told)} in {folder}", None
+        else:
+            mend = "a model is downloaded when it is first used, or lies in a folder of yours"
+            yield "note", f"no Whisper model in {folder}", mend
+
+    def _keys(self) -> Iterator[Spec]:
+        for name, what in (("OPENAI_API_KEY", "the engine openai"), (KEYS[0], "porcupine")):
+            there = any(os.environ.get(key) for key in (KEYS if name == KEYS[0] else (name,)))
+            if there:
+                yield "ok", f"{name} is set", None
+            else:
+                yield "ok", f"{name} is not set; only {what} needs it", None
+
+    def _port(self) -> Iterator[Spec]:
+        host, port = self.settings.host, self.settings.port
+        if self.serving:
+            yield "ok", f"this server listens on {host}:{port}", None
+            return
+        fault = _taken(host, port)
+        if fault is None:
+            yield "ok", f"{host}:{port} is free", None
+        elif fault == errno.EADDRINUSE and _is_ours(host, port):
+            yield "note", f"a server of this kind listens on {host}:{port} already", None
+        else:
+            mend = f"set {variable('port')} to another, 0 for any, or {variable('host')}"
+            yield "fault", f"{host}:{port} can't be had: {os.strerror(fault)}", mend
+
+    def _folders(self) -> Iterator[Spec]:
+        for name in ("profiles_dir", "data_dir"):
+            folder: Path = getattr(self.settings, name)
+            nearest = next(one for one in (folder, *folder.parents) if one.exists())
+            if not (nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)):
+                mend = f"let this user write there, or set {variable(name)} to another folder"
+                yield "fault", f"{folder} can't be written", mend
+                continue
+            free = shutil.disk_usage(nearest).free / 2**30
+            found = f"{folder} can be written, {free:.1f} GiB free"
+            yield ("ok", found, None) if free > LITTLE_ROOM else ("note", found, "make room")
+
+
+def _run(name: str, check: Callable[[], Iterator[Spec]]) -> list[Finding]:
+    """Return what a check found; one that breaks has found a fault."""
+    found: list[Finding] = []
+    try:
+        for state, told, mend in check():
+            found.append(Finding(name=name, state=state, found=told, cure=mend))
+    except Exception as error:  # Whatever is broken, the others are to be told.
+        told = f"{type(error).__name__}: {error}"
+        found.append(Finding(name=name, state="fault", found=told, cure="reinstall, or report it"))
+    return found
+
+
+def _halves(error: Exception | str) -> tuple[str, str | None]:
+    """Split a fault's text, which says what is wrong and then how to mend it."""
+    what, _, mend = str(error).partition(": ")
+    return what, mend or None
+
+
+def _listen(tap: Tap) -> Mono:
+    """Return what a microphone gives for a second; nothing if it gives nothing."""
+    blocks: list[Mono] = []
+    tap.open(blocks.append)
+    try:
+        until = time.monotonic() + PATIENCE
+        while sum(map(len, blocks)) < LISTEN * tap.rate and time.monotonic() < until:
+            time.sleep(0.05)
+    finally:
+        tap.close()
+    return np.concatenate(blocks) if blocks else np.zeros((0, 1), np.int16)
+
+
+def _loudness(sound: Mono) -> Spec:
+    rms = float(np.sqrt(np.mean(sound.astype(np.float64) ** 2)))
+    level = 20 * np.log10(rms / 32768)
+    if level < FAINT:
+        mend = "turn the microphone's level up, or take another with audio.device"
+        return "note", f"{level:.0f} dBFS: next to nothing", mend
+    return "ok", f"{level:.0f} dBFS over {LISTEN:.0f} s", None
+
+
+def _denied() -> str | None:
+    """Return a sound device that this user may not open, on a Linux without a sound server."""
+    nodes = [*Path("/dev/snd").glob("pcm*c")] if Path("/dev/snd").is_dir() else []
+    return next((str(node) for node in nodes if not os.access(node, os.R_OK)), None)
+
+
+def _size(folder: Path) -> float:
+    blobs = folder / "blobs"
+    return sum(one.stat().st_size for one in blobs.glob("*")) / 2**30 if blobs.is_dir() else 0.0
+
+
+def _taken(host: str, port: int) -> int | None:
+    """Return why an address can't be listened on, as an errno; None if it can."""
+    try:
+        kind, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(kind, socket.SOCK_STREAM) as probe:
+            if os.name == "posix":
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except socket.gaierror:
+        return errno.EADDRNOTAVAIL
+    except OSError as error:
+        return error.errno
+    return None
+
+
+def _is_ours(host: str, port: int) -> bool:
+    import httpx
+
+    name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    name = f"[{name}]" if ":" in name else name
+    try:
+        told = httpx.get(f"http://{name}:{port}/health", timeout=2, trust_env=False).json()
+        return isinstance(told, dict) and told.get("status") == "healthy" and "version" in told
+    except (httpx.HTTPError, ValueError):
+        return False
