@@ -6,7 +6,7 @@ Histograms are filled as things happen; everything else is read from the parts w
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -34,10 +34,18 @@ class Meters:
             "stt_real_time_factor", "Seconds of the engine for a second of speech", FACTORS
         )
 
+        self._refused = Counter(
+            "stt_refused", "Texts not believed", ["reason"], registry=self.registry
+        )
+
     def transcribed(self, latency: float | None, *, is_final: bool) -> None:
         """Count a transcription told, with its seconds of latency if they are known."""
         if latency is not None:
             (self._final if is_final else self._partial).observe(latency)
+
+    def refused(self, reason: str) -> None:
+        """Count a text that the engine wrote and nobody said."""
+        self._refused.labels(reason).inc()
 
     def worked(self, factor: float) -> None:
         """Count a final's real-time factor."""

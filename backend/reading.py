@@ -213,10 +213,18 @@ class Reader:
         return text
 
     def _tell_final(self, utterance: Utterance, reading: Reading) -> None:
+        agreement = self._agreements.get(utterance.utterance)
         if reading.text:
             self.texts.append(reading.text)
-            self._tell_words(utterance, reading, reading.text, len(reading.text), is_final=True)
-        elif utterance.utterance in self._agreements:
+            self._tell_words(
+                utterance,
+                reading,
+                reading.text,
+                len(reading.text),
+                is_final=True,
+                agreement=agreement,
+            )
+        elif agreement:
             # Nothing was said after all: an empty partial takes back the ones before.
             self._tell_words(utterance, reading, "", 0, is_final=False)
 
@@ -263,6 +271,8 @@ class Reader:
         return replace(reading, text=rest, words=reading.words[-count:] if count else ())
 
     def _count(self, reading: Reading, seconds: float) -> None:
+        if reading.refused:
+            self._meters.refused(reading.refused)
         if reading.seconds is not None and seconds:
             self._worked += reading.seconds
             self._worked_on += seconds
@@ -276,6 +286,7 @@ class Reader:
         stable: int,
         *,
         is_final: bool,
+        agreement: Agreement | None = None,
     ) -> None:
         since = self._clock.since(heard.end)
         self._meters.transcribed(since, is_final=is_final)
@@ -284,7 +295,7 @@ class Reader:
         words = [
             Word(
                 text=word.text,
-                start=round(heard.audio_start + word.start, 3),
+                start=round(max(heard.start, heard.audio_start + word.start), 3),
                 end=round(heard.audio_start + word.end, 3),
                 confidence=word.confidence,
             )
@@ -299,6 +310,8 @@ class Reader:
                 start=round(heard.start, 3),
                 end=round(heard.end, 3),
                 language=reading.language,
+                language_probability=reading.language_probability,
+                revised=agreement is not None and not agreement.holds(text),
                 stable=stable,
                 words=words if is_final and self._part.words else None,
                 latency=None if since is None else round(since, 3),

@@ -131,6 +131,10 @@ class Transcription(Event):
     end: float
     """Seconds of the session's audio."""
     language: str | None = None
+    language_probability: float | None = None
+    """0 to 1, where the language was detected."""
+    revised: bool = False
+    """A final that doesn't begin with what was called stable: the whole sound told otherwise."""
     stable: int = 0
     """Length in characters of the prefix that later partials of this utterance keep."""
     words: list[Word] | None = None

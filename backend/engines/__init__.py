@@ -63,6 +63,10 @@ class Reading:
     confidence: float | None = None
     """0 to 1, measured from the model's own probabilities; None when it has none."""
     words: tuple[SpokenWord, ...] = ()
+    language_probability: float | None = None
+    """How likely the language is, 0 to 1, where it was detected."""
+    refused: str = ""
+    """Why a text was not believed, in a word or two: nothing was said, though the engine wrote."""
     seconds: float | None = field(default=None, compare=False)
     """How long the engine took; set by its desk."""
 

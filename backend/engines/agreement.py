@@ -35,6 +35,10 @@ class Agreement:
         tail = words[_consumed(self._stable, words) :]
         return " ".join([*self._stable, *tail]), len(" ".join(self._stable))
 
+    def holds(self, text: str) -> bool:
+        """Whether a text, such as the final, begins with what is stable."""
+        return self._keeps(text.split())
+
     def _keeps(self, words: list[str]) -> bool:
         """Whether a hypothesis begins with what is stable."""
         return list(map(_heard, words[: len(self._stable)])) == list(map(_heard, self._stable))

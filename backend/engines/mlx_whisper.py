@@ -1,44 +1,41 @@
-"""Whisper on MLX: the mlx-whisper package, on Apple's GPU or on a CPU.
+"""Whisper on MLX, on Apple's GPU or on a CPU, as an engine: `backend.engines.whisper` reads.
 
 Everything but `MlxWhisper.cancel` runs on one thread, since MLX's streams belong to the
-thread that made them. Stock `transcribe()` pads every call to 30 s; that is left as it is.
+thread that made them.
 """
 
 import ctypes
 import gc
 import importlib
-import inspect
 import math
 import platform
 import sys
-import threading
+from collections.abc import Sequence
 from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from backend.engines import Audio, EngineError, Progress, Reading, SpokenWord, Wishes
+from backend.engines import Audio, EngineError, Progress, Reading, Wishes, sanity
 from backend.engines.interrupt import Interrupt
 from backend.engines.models import find, repository
+
+if TYPE_CHECKING:
+    from backend.engines.whisper import Passage
 
 INSTALL = "pip install 'realtime-mlx-stt[mlx-cpu]'"
 """What brings the package where it isn't a plain dependency."""
 
-OURS = frozenset(
-    {"path_or_hf_repo", "verbose", "fp16", "language", "task", "initial_prompt", "word_timestamps"}
-)
-"""Arguments of `transcribe()` that the profile has other fields for, or none."""
+OURS = frozenset({"fp16", "language", "task", "prompt"})
+"""`DecodingOptions` that the profile has other fields for, or none."""
 
 RANDOM = -6.0
 """Mean log probability of greedy tokens that a trained model doesn't sink to.
 
 Measured on silence: the tests' tiny model -1.9, random weights of its size -9.1 to -9.6.
 """
-
-_turn = threading.Lock()
-"""Held by whoever uses `ModelHolder`, which is one for the whole process."""
 
 
 def apple_silicon() -> bool:
@@ -52,7 +49,7 @@ def installed() -> bool:
 
 
 class MlxWhisper:
-    """Whisper through ``mlx_whisper.transcribe``."""
+    """Whisper, of the package mlx-whisper."""
 
     name = "mlx_whisper"
     eager = True
@@ -63,7 +60,7 @@ class MlxWhisper:
         self.device = "gpu" if apple_silicon() else "cpu"
         self._interrupt = Interrupt()
         self._path = ""
-        self._weights: Any = None
+        self._whisper: Any = None
         self._known_options: frozenset[str] = frozenset()
 
     def load(self, progress: Progress) -> None:
@@ -79,35 +76,30 @@ class MlxWhisper:
         _import_package()
         import mlx.core as mx
         from mlx_whisper.decoding import DecodingOptions
-        from mlx_whisper.transcribe import transcribe
 
         self.device = "gpu" if mx.default_device().type == mx.gpu else "cpu"
-        self._known_options = frozenset(inspect.signature(transcribe).parameters) | {
-            option.name for option in fields(DecodingOptions)
-        }
+        self._known_options = frozenset(option.name for option in fields(DecodingOptions)) - OURS
         self._path = str(folder)
-        self._weights = _load(folder, mx.float16 if self.device == "gpu" else mx.float32)
-        _make_stoppable(self._weights, self._interrupt)
+        self._whisper = _load(folder, mx.float16 if self.device == "gpu" else mx.float32)
+        _make_stoppable(self._whisper.model, self._interrupt)
 
     def warm_up(self) -> None:
         """Read a second of silence. Raises `EngineError` for a model that can't be right."""
+        silence = np.zeros(16_000, np.int16)
         try:
-            result = self._transcribe(
-                np.zeros(16_000, np.int16), language="en", sample_len=8, without_timestamps=True
-            )
+            for brief in (True, False):
+                passages = self._ask("", silence, language="en", brief=brief)
         except ValueError as error:
             raise EngineError(f"{self._path} doesn't fit its config.json: {error}") from error
-        for segment in result["segments"]:
-            if segment["avg_logprob"] < RANDOM:
-                raise EngineError(f"{self._path} holds random weights: take a trained model")
+        if any(passage.tokens > 1 and passage.logprob < RANDOM for passage in passages):
+            raise EngineError(f"{self._path} holds random weights: take a trained model")
 
     def partial(self, utterance: str, audio: Audio, wishes: Wishes) -> Reading:
         """Read an unfinished utterance from its beginning, greedily and without words.
 
         Raises `EngineError`, or `Cancelled` after `cancel`.
         """
-        options = {key: value for key, value in wishes.options.items() if key != "temperature"}
-        return self._read(audio, wishes, words=False, options=options)
+        return self._read(utterance, audio, wishes, brief=True, words=False)
 
     def final(self, utterance: str, audio: Audio, wishes: Wishes) -> Reading:
         """Read a whole utterance. A translation has no words: their times would be guesses.
@@ -115,7 +107,7 @@ class MlxWhisper:
         Raises `EngineError`, or `Cancelled` after `cancel`.
         """
         words = wishes.words and wishes.task == "transcribe"
-        return self._read(audio, wishes, words=words, options=wishes.options)
+        return self._read(utterance, audio, wishes, brief=False, words=words)
 
     def cancel(self) -> None:
         """Have the call in progress raise `Cancelled` before its next evaluation."""
@@ -123,69 +115,59 @@ class MlxWhisper:
 
     def unload(self) -> None:
         """Give the memory back."""
-        if self._weights is None:
+        if self._whisper is None:
             return
         import mlx.core as mx
-        from mlx_whisper import audio
-        from mlx_whisper.transcribe import ModelHolder
 
-        with _turn:
-            if ModelHolder.model is self._weights:
-                ModelHolder.model = ModelHolder.model_path = None
-            self._weights = None
-            # Made on this thread, of no use to the one that loads next.
-            audio.mel_filters.cache_clear()
-            audio.hanning.cache_clear()
-            mx.clear_cache()
+        self._whisper = None
+        mx.clear_cache()
 
     def _read(
-        self, audio: Audio, wishes: Wishes, *, words: bool, options: dict[str, Any]
+        self, utterance: str, audio: Audio, wishes: Wishes, *, brief: bool, words: bool
     ) -> Reading:
         self.check(wishes)
-        asked = {
-            "language": wishes.language,
-            "task": wishes.task,
-            "initial_prompt": wishes.prompt,
-            "word_timestamps": words,
-            **options,
-        }
+        options = dict(wishes.options)
+        heat = options.pop("temperature", None)
+        if brief:
+            heat = 0.0
+        if heat is not None:
+            options["temperatures"] = (heat,) if isinstance(heat, int | float) else tuple(heat)
         try:
-            result = self._transcribe(audio, **asked)
-            if any(math.isnan(segment["avg_logprob"]) for segment in result["segments"]):
-                # The rule for timestamps can leave no token possible at all.
-                result = self._transcribe(audio, **{**asked, "without_timestamps": True})
+            passages = self._ask(
+                utterance,
+                audio,
+                language=wishes.language,
+                task=wishes.task,
+                prompt=wishes.prompt,
+                words=words,
+                brief=brief,
+                **options,
+            )
         except (TypeError, ValueError, NotImplementedError) as error:
-            if not options:
+            if not wishes.options:
                 raise
             raise EngineError(f"mlx_whisper refused transcription.options: {error}") from error
-        return _reading(result)
+        return _reading(passages, detected=wishes.language is None)
 
-    def _transcribe(self, audio: Audio, **asked: Any) -> dict[str, Any]:
-        from mlx_whisper.transcribe import ModelHolder, transcribe
+    def _ask(self, utterance: str, audio: Audio, **asked: Any) -> list[Any]:
+        from backend.engines.whisper import Asked
 
-        settings = {"temperature": 0.0, "condition_on_previous_text": False, **asked}
-        with _turn:
-            self._interrupt.check()
-            ModelHolder.model, ModelHolder.model_path = self._weights, self._path
-            result: dict[str, Any] = transcribe(
-                audio.astype(np.float32) / 32768,
-                path_or_hf_repo=self._path,
-                fp16=self.device == "gpu",
-                verbose=None,
-                **settings,
-            )
-        return result
+        ours = {option.name for option in fields(Asked)}
+        more = {name: asked.pop(name) for name in list(asked) if name not in ours}
+        self._interrupt.check()
+        passages: list[Any] = self._whisper.read(utterance, audio, Asked(**asked, options=more))
+        return passages
 
     def check(self, wishes: Wishes) -> None:
         """Raise `EngineError` for a language or option that the model doesn't know."""
         from mlx_whisper.tokenizer import LANGUAGES
 
         for option in wishes.options:
-            if option in OURS or option not in self._known_options:
+            if option not in self._known_options:
                 raise EngineError(f"mlx_whisper has no option {option!r} (transcription.options)")
         if wishes.language is not None and wishes.language not in LANGUAGES:
             raise EngineError(f"Whisper doesn't know the language {wishes.language!r}")
-        english_only = not self._weights.is_multilingual
+        english_only = not self._whisper.model.is_multilingual
         if english_only and (wishes.language not in {None, "en"} or wishes.task == "translate"):
             raise EngineError(f"{self.model} reads English only: take a model without .en")
 
@@ -230,12 +212,12 @@ def _import_package() -> None:
     What it imports are tens of thousands of objects. A round over them holds the GIL, and the
     event loop with it, for 70 ms; from here on they are left out of all rounds.
     """
-    if "mlx_whisper.transcribe" in sys.modules:
+    if "backend.engines.whisper" in sys.modules:
         return
     collecting = gc.isenabled()
     gc.disable()
     try:
-        importlib.import_module("mlx_whisper.transcribe")
+        importlib.import_module("backend.engines.whisper")
     finally:
         if collecting:
             gc.enable()
@@ -244,19 +226,19 @@ def _import_package() -> None:
 
 def _load(folder: Path, dtype: Any) -> Any:
     from mlx.utils import tree_flatten
-    from mlx_whisper.load_models import load_model
+
+    from backend.engines import whisper
 
     try:
-        with _turn:
-            model = load_model(str(folder), dtype=dtype)
-            given = _names(folder)
+        loaded = whisper.load(folder, dtype)
+        given = _names(folder)
     except Exception as error:  # A file can be broken in any way.
         raise EngineError(f"the model in {folder} can't be read: {error}") from error
-    wanted = dict(tree_flatten(model.parameters())).keys() - {"alignment_heads"}
+    wanted = dict(tree_flatten(loaded.model.parameters())).keys() - {"alignment_heads"}
     missing = sorted(wanted - given)
     if missing:
         raise EngineError(f"the weights in {folder} lack {len(missing)} tensors: {missing[0]}, …")
-    return model
+    return loaded
 
 
 def _names(folder: Path) -> set[str]:
@@ -267,39 +249,30 @@ def _names(folder: Path) -> set[str]:
     return set(weights)
 
 
-def _reading(result: dict[str, Any]) -> Reading:
-    """Return what is kept of transcribe()'s result: segments with text and real probabilities."""
-    kept = [segment for segment in result["segments"] if _is_sane(segment)]
-    language = str(result["language"])
-    text = "".join(segment["text"] for segment in kept).strip()
+def _reading(passages: Sequence["Passage"], *, detected: bool) -> Reading:
+    """Return what is believed of what was read, with its real probabilities."""
+    faults = [sanity.fault(one.text, one.logprob, one.no_speech) for one in passages]
+    kept = [one for one, fault in zip(passages, faults, strict=True) if not fault and one.text]
+    language = passages[0].language if passages else None
+    sure = passages[0].language_probability if passages and detected else None
+    whole = " ".join(one.text for one in kept)
+    text = sanity.without_loop(whole)
     if not text:
-        return Reading("", language=language)
+        refused = next(filter(None, faults), "")
+        return Reading("", language=language, language_probability=sure, refused=refused)
+    words = [word for one in kept for word in one.words]
     return Reading(
         text=text,
         language=language,
         confidence=_confidence(kept),
-        words=tuple(_word(word) for segment in kept for word in segment.get("words", ())),
+        words=tuple(words[: len(words) - len(whole.split()) + len(text.split())]),
+        language_probability=sure,
+        refused="repetition" if text != whole else "",
     )
 
 
-def _is_sane(segment: dict[str, Any]) -> bool:
-    """Whether a segment is text; "!" is token 0, what argmax makes of logits that are NaN."""
-    text = segment["text"].strip()
-    return bool(text.strip("!")) and math.isfinite(segment["avg_logprob"])
-
-
-def _confidence(segments: list[dict[str, Any]]) -> float:
+def _confidence(passages: Sequence["Passage"]) -> float:
     """Return the geometric mean of the tokens' probabilities."""
-    tokens = sum(len(segment["tokens"]) for segment in segments)
-    total = sum(segment["avg_logprob"] * len(segment["tokens"]) for segment in segments)
+    tokens = sum(one.tokens for one in passages)
+    total = sum(one.logprob * one.tokens for one in passages)
     return math.exp(min(0.0, total / max(1, tokens)))
-
-
-def _word(word: dict[str, Any]) -> SpokenWord:
-    chance = float(word["probability"])
-    return SpokenWord(
-        text=str(word["word"]).strip(),
-        start=float(word["start"]),
-        end=float(word["end"]),
-        confidence=None if math.isnan(chance) else chance,
-    )

@@ -178,6 +178,26 @@ async def test_the_context_follows_the_profile_s_prompt_and_is_short() -> None:
     assert await asyncio.to_thread(table.desk.close)
 
 
+async def test_a_final_that_contradicts_what_was_stable_says_so(table: Table) -> None:
+    told = iter(["one two", "one two three", "one too many", "one two", "one two", "one two"])
+
+    def read(utterance: str, audio: Audio, wishes: Wishes) -> Reading:
+        return Reading(next(told))
+
+    table.engine.partial = table.engine.final = read  # type: ignore[method-assign]
+    for number in (1, 2):
+        for seconds in (1, 2):
+            table.reader.take(grown(seconds, number, paused=False))
+            await table.reader.wait()
+        table.reader.take(spoken(3, number))
+        await table.reader.wait()
+    finals = [one for one in table.told if isinstance(one, Transcription) and one.is_final]
+    assert [(one.text, one.revised) for one in finals] == [
+        ("one too many", True),
+        ("one two", False),
+    ]
+
+
 async def test_an_engine_s_fault_is_told_and_the_next_is_read(table: Table) -> None:
     table.engine.fault = RuntimeError("broken")
     table.reader.take(spoken(1, 1, cut=True))

@@ -1,4 +1,5 @@
 import json
+import math
 import shutil
 import threading
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import pytest
 from backend.engines import Cancelled, EngineError, Reading, Wishes
 from backend.engines.desk import Desk
 from backend.engines.mlx_whisper import MlxWhisper, _reading
+from backend.engines.whisper import Passage
 from tests.backend.engines.sound import TINY, silence, spoken
 
 pytest.importorskip("mlx_whisper", reason="mlx_whisper is not installed here")
@@ -206,12 +208,20 @@ def test_a_random_checkpoint_is_refused(tmp_path: Path):
     assert "random weights" in failure(folder)
 
 
-def test_garbage_is_not_text():
-    def segment(text: str, chance: float) -> dict[str, object]:
-        return {"text": text, "avg_logprob": chance, "tokens": [0] * 4}
+def passage(text: str, logprob: float, tokens: int = 4) -> Passage:
+    return Passage(text, tokens, "en", 0.9, logprob, 0.0, 1.0)
 
-    garbage = [segment("!!!!", -0.1), segment(" hello", float("nan"))]
-    assert _reading({"segments": garbage, "language": "en"}) == Reading("", language="en")
-    mixed = _reading({"segments": [*garbage, segment(" Stop!", -0.1)], "language": "en"})
+
+def test_garbage_is_not_text():
+    garbage = [passage("!!!!", -0.1), passage("hello", float("nan"))]
+    nothing = _reading(garbage, detected=False)
+    assert nothing == Reading("", language="en", refused="nonsense")
+    mixed = _reading([*garbage, passage("Stop!", -0.1)], detected=True)
     assert mixed.text == "Stop!"
-    assert mixed.confidence == pytest.approx(0.905, abs=0.001)
+    assert mixed.confidence == pytest.approx(math.exp(-0.1))
+    assert mixed.language_probability == 0.9
+
+
+def test_what_is_said_again_and_again_is_said_once():
+    loop = _reading([passage("I know. I know. I know. I know.", -0.1)], detected=False)
+    assert (loop.text, loop.refused) == ("I know.", "repetition")
