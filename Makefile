@@ -68,7 +68,8 @@ check: lint test
 bench: $(VENV)/developed
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.accuracy
-	$(BIN)/python -m benchmarks.hearing
+	$(BIN)/python -m benchmarks.hearing --wake
+	$(BIN)/python -m benchmarks.engine
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -23,6 +23,8 @@ LAST_WORDS = 1.0
 LONGEST_LINE = 1 << 20
 """Bytes of a line that the server writes."""
 PROFILE = "vad-triggered"
+PRE_SPEECH = 0.5
+"""Seconds: the sample's small model wants speech to begin soon."""
 NOT_OURS = ("STT_SERVER_", "STT_CONSOLE_")
 """Variables for the user's own server and console: a token, another profile."""
 CHAT = re.compile(r"\S+ \S+ (?:INFO|DEBUG) ")
@@ -112,7 +114,8 @@ async def _start(url: str, path: Path, transcription: Mapping[str, Any], about: 
     given = {name: wish for name, wish in transcription.items() if wish is not None}
     source = {"source": f"file:{path.resolve()}"}
     async with Client(url) as client:
-        await client.start(PROFILE, {"transcription": given, "audio": source})
+        config = {"transcription": given, "audio": source, "vad": {"pre_speech": PRE_SPEECH}}
+        await client.start(PROFILE, config)
         engine = (await client.status()).engine
     print(f"playing {path} at real-time pace; {about}".rstrip("; "), file=sys.stderr)
     print(f"engine: {engine.name}, model {engine.model} ({engine.reason})", file=sys.stderr)
