@@ -164,8 +164,8 @@ def live(reader: Any, sounds: list[Audio]) -> None:
     first_ms, lag = 1000 * statistics.median(firsts), statistics.mean(lags)
     print(
         f"partials every {STEP} s of sound: the first text {first_ms:.0f} ms after its sound "
-        f"(median), {lag:.1f} words not yet stable (mean, {max(lags)} at most), {rewrites} rewrites "
-        f"after stable; {revised} of {len(sounds)} finals told otherwise than what was stable"
+        f"(median), {lag:.1f} words not yet stable (mean, {max(lags)} at most), {rewrites} "
+        f"rewrites after stable; {revised} of {len(sounds)} finals contradict what was stable"
     )
 
 
