@@ -296,7 +296,7 @@ class Reader:
             Word(
                 text=word.text,
                 start=round(max(heard.start, heard.audio_start + word.start), 3),
-                end=round(heard.audio_start + word.end, 3),
+                end=round(max(heard.start, heard.audio_start + word.end), 3),
                 confidence=word.confidence,
             )
             for word in reading.words
