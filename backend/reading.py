@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from backend.clock import Clock
 from backend.desks import Taken
-from backend.engines import Cancelled, EngineError, Reading, Wishes
+from backend.engines import Cancelled, Crashed, EngineError, Reading, Wishes
 from backend.engines.agreement import Agreement
 from backend.engines.desk import Desk
 from backend.hearing import RATE, Samples
@@ -171,6 +171,9 @@ class Reader:
             number = self._utterance_id(growing.utterance)
             draft = taken.desk.partial(number, growing.audio, asked, whole=eager)
             reading = await asyncio.wrap_future(draft)
+        except Crashed as fault:
+            self._tell_crash(str(fault), "it is started anew")
+            return ""
         except (asyncio.CancelledError, Cancelled, EngineError):
             return ""  # The final, or the next partial, says it all.
         if self._last and self._last.utterance.utterance >= growing.utterance:
@@ -247,12 +250,24 @@ class Reader:
             reading = early.reading
         else:
             number = self._utterance_id(utterance.utterance)
-            reading = await asyncio.wrap_future(desk.final(number, audio, asked))
+            reading = await self._final(desk, number, audio, asked)
             if not reading.text and asked != self._wishes:
                 # A model may fall silent over a prompt: a context must not cost words.
-                reading = await asyncio.wrap_future(desk.final(number, audio, self._wishes))
+                reading = await self._final(desk, number, audio, self._wishes)
         self._count(reading, len(audio) / RATE)
         return reading
+
+    async def _final(self, desk: Desk, number: str, audio: Samples, asked: Wishes) -> Reading:
+        loop = asyncio.get_running_loop()
+
+        def crashed(fault: str) -> None:
+            then = "what was said is read once more"
+            loop.call_soon_threadsafe(self._tell_crash, fault, then)
+
+        return await asyncio.wrap_future(desk.final(number, audio, asked, crashed))
+
+    def _tell_crash(self, fault: str, then: str) -> None:
+        self._tell(Error(error="Engine failed", details=f"{fault}; {then}"))
 
     async def _without_the_word(
         self, waking: Waking, utterance: Utterance, reading: Reading

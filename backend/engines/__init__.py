@@ -22,6 +22,10 @@ class EngineError(Exception):
     """An engine can't do what was asked. The text says why and how to mend it."""
 
 
+class Crashed(EngineError):
+    """An engine broke down over a call. The next one finds it whole: another try may go well."""
+
+
 class Cancelled(Exception):
     """Raised inside an engine's call when nobody wants its answer any more."""
 
@@ -120,3 +124,22 @@ class Engine(Protocol):
 
     def unload(self) -> None:
         """Give the memory back. `load` may follow."""
+
+
+class Abilities(Protocol):
+    """What a loaded model can do. Can be pickled."""
+
+    def check(self, wishes: Wishes) -> None:
+        """Raise `EngineError` for wishes it can't fulfill."""
+
+
+class Hosted(Engine, Protocol):
+    """An engine that can work in a process of its own: `backend.engines.remote` asks it there.
+
+    It is made with ``interrupt=``, a `backend.engines.interrupt.Interrupt` that it checks between
+    the steps of its calls, which is also how it is known to be alive.
+    """
+
+    @property
+    def abilities(self) -> Abilities:
+        """What it can do; known after `load`."""

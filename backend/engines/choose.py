@@ -8,6 +8,7 @@ from backend.engines import mlx_whisper as mlx
 from backend.engines.mlx_whisper import MlxWhisper
 from backend.engines.models import cached
 from backend.engines.pocketsphinx import PocketSphinx, check
+from backend.engines.remote import Remote
 from common.profile import TranscriptionPart
 
 APPLE_MODEL = "mlx-community/whisper-large-v3-turbo"
@@ -57,7 +58,7 @@ def _auto(part: TranscriptionPart) -> Choice:
     reason = _embedded_reason(part)
     if reason is not None:
         return _embedded(part, reason)
-    return Choice(MlxWhisper(_model(part)), f"auto: {_whisper_reason(part)}")
+    return Choice(Remote(MlxWhisper, _model(part)), f"auto: {_whisper_reason(part)}")
 
 
 def _embedded(part: TranscriptionPart, reason: str) -> Choice:
@@ -92,7 +93,7 @@ def _model(part: TranscriptionPart) -> str:
 def _mlx_whisper(part: TranscriptionPart) -> Choice:
     if not mlx.installed():
         raise EngineError(f"mlx_whisper is not installed ({mlx.INSTALL})")
-    return Choice(MlxWhisper(_model(part)), "asked for by name")
+    return Choice(Remote(MlxWhisper, _model(part)), "asked for by name")
 
 
 def _pocketsphinx(part: TranscriptionPart) -> Choice:

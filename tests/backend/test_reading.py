@@ -205,10 +205,32 @@ async def test_an_engine_s_fault_is_told_and_the_next_is_read(table: Table) -> N
     table.engine.fault = None
     table.reader.take(spoken(1, 2))
     await table.reader.wait()
-    (fault,) = [one for one in table.told if isinstance(one, Error)]
+    again, fault = [one for one in table.told if isinstance(one, Error)]
+    assert "broken" in again.details
+    assert "once more" in again.details
     assert "broken" in fault.details
     assert table.finals() == ["16000 samples"]
     assert table.backlog[-1] == 0 == table.reader.waiting
+
+
+async def test_an_utterance_over_which_the_engine_broke_down_is_read_once_more(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, faults = table.engine.final, [RuntimeError("broken")]
+
+    def breaks_down_once(utterance: str, audio: Audio, wishes: Wishes) -> Reading:
+        if faults:
+            raise faults.pop()
+        return read(utterance, audio, wishes)
+
+    monkeypatch.setattr(table.engine, "final", breaks_down_once)
+    table.reader.take(spoken(1, 1))
+    table.reader.take(spoken(2, 2))
+    await table.reader.wait()
+    (told,) = [one for one in table.told if isinstance(one, Error)]
+    assert told.recoverable
+    assert "broken" in told.details
+    assert table.finals() == ["16000 samples", "32000 samples"]
 
 
 async def test_giving_up_leaves_nothing_waiting(table: Table) -> None:

@@ -4,15 +4,16 @@ import shutil
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from backend.engines import Cancelled, EngineError, Reading, Wishes
+from backend.engines import Audio, Cancelled, EngineError, Reading, Wishes
 from backend.engines.desk import Desk
 from backend.engines.mlx_whisper import MlxWhisper, _reading
-from backend.engines.whisper import Passage
+from backend.engines.whisper import Asked, Passage
 from tests.backend.engines.sound import TINY, silence, spoken
 
 pytest.importorskip("mlx_whisper", reason="mlx_whisper is not installed here")
@@ -210,6 +211,22 @@ def test_a_random_checkpoint_is_refused(tmp_path: Path):
 
 def passage(text: str, logprob: float, tokens: int = 4) -> Passage:
     return Passage(text, tokens, "en", 0.9, logprob, 0.0, 1.0)
+
+
+def test_numbers_that_are_none_are_a_breakdown_and_the_final_is_read_once_more(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+):
+    read, crashes, broken = desk.engine._whisper.read, [], [False, True]
+
+    def once(utterance: str, audio: Audio, asked: Asked) -> list[Passage]:
+        passages = read(utterance, audio, asked)
+        return [replace(passages[0], logprob=math.nan)] if broken.pop() else passages
+
+    monkeypatch.setattr(desk.engine._whisper, "read", once)
+    reading = heard(desk.final("a", spoken("hello world"), ENGLISH, crashes.append))
+    assert reading.text == "hello world"
+    assert len(crashes) == 1
+    assert "NaN" in crashes[0]
 
 
 def test_garbage_is_not_text():
