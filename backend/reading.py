@@ -23,7 +23,9 @@ from common.events import Error, Event, Transcription, Word
 from common.profile import TranscriptionPart
 
 CONTEXT = 200
-"""Characters of a piece's text that the piece after it is given as its prompt."""
+"""Characters of an utterance's text that the one after it is given as its prompt."""
+SURE = 0.5
+"""Confidence under which an utterance is no context: its mistakes would be passed on."""
 
 
 def wishes(part: TranscriptionPart) -> Wishes:
@@ -31,7 +33,7 @@ def wishes(part: TranscriptionPart) -> Wishes:
     return Wishes(
         language=part.language,
         task=part.task,
-        prompt=part.prompt,
+        prompt=" ".join(filter(None, [part.prompt, ", ".join(part.vocabulary)])) or None,
         words=part.words,
         options=dict(part.options),
     )
@@ -50,7 +52,7 @@ class _Final:
 
     utterance: Utterance
     task: asyncio.Task[str]
-    """Ends with its text."""
+    """Ends with what is context for the next: its text, if that was sure enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +165,7 @@ class Reader:
         return task
 
     async def _read_growing(self, growing: Growing) -> str:
-        taken, asked = self.taken, self._wishes_after(self._last)
+        taken, asked = self.taken, self._wishes_after(self._last, growing.start)
         eager = growing.paused and taken.desk.engine.eager
         if not (eager or self._part.partials):
             return ""
@@ -201,12 +203,15 @@ class Reader:
         try:
             if before and before.utterance.cut:
                 await asyncio.wait([before.task])  # Its text is the context of this one.
-            reading = await self._ask(utterance, utterance.audio, self._wishes_after(before))
+            reading = await self._ask(
+                utterance, utterance.audio, self._wishes_after(before, utterance.start)
+            )
             if self.waking:
                 reading = await self._without_the_word(self.waking, utterance, reading)
             if before:
                 await asyncio.wait([before.task])
-            text = reading.text
+            if reading.confidence is None or reading.confidence >= SURE:
+                text = reading.text
             self._tell_final(utterance, reading)
         except (EngineError, Cancelled) as error:
             self._tell(Error(error="Not transcribed", details=str(error)))
@@ -235,14 +240,19 @@ class Reader:
         self.waiting += seconds
         self._backlog(self.waiting)
 
-    def _wishes_after(self, before: _Final | None) -> Wishes:
-        """Return the wishes for what follows: the rest of a sentence is read with its beginning."""
-        cut = before is not None and before.utterance.cut and before.task.done()
-        said = before.task.result() if before and cut and not before.task.cancelled() else ""
+    def _wishes_after(self, before: _Final | None, start: float) -> Wishes:
+        """Return the wishes for what begins then: what follows is read with what went before."""
+        said = self._said(before, start)
         if not said:
             return self._wishes
         prompt = f"{self._wishes.prompt or ''} {said[-CONTEXT:]}".strip()
         return replace(self._wishes, prompt=prompt)
+
+    def _said(self, before: _Final | None, start: float) -> str:
+        if before is None or not before.task.done() or before.task.cancelled():
+            return ""
+        follows = before.utterance.cut or start - before.utterance.end <= self._part.carry_over
+        return before.task.result() if follows else ""
 
     async def _ask(self, utterance: Utterance, audio: Samples, asked: Wishes) -> Reading:
         desk, early = self.taken.desk, self._early

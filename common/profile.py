@@ -61,7 +61,13 @@ class TranscriptionPart(Part):
     task: Literal["transcribe", "translate"] = "transcribe"
     """``translate`` gives English text, where the engine can."""
     prompt: str | None = Field(None, max_length=2000)
-    """Words or names to expect."""
+    """A sentence or two such as those to come: what they speak of, how they are written."""
+    vocabulary: list[Annotated[str, StringConstraints(min_length=1, max_length=80)]] = Field(
+        [], max_length=200
+    )
+    """Names and terms to expect; given to the engine with `prompt`."""
+    carry_over: float = Field(5.0, ge=0, le=60)
+    """Seconds of pause up to which an utterance is read with the one before it as its context."""
     words: bool = False
     """Give each word's time and confidence in finals."""
     partials: bool = True

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from backend.engines.desk import Desk
 from backend.hearing import RATE
 from backend.hearing.segmenter import Growing, Utterance
 from backend.meters import Meters
-from backend.reading import CONTEXT, Reader, percentile
+from backend.reading import CONTEXT, Reader, percentile, wishes
 from common.events import Error, Event, Transcription
 from common.profile import TranscriptionPart
 from tests.backend.engines.test_desk import SOON, Scribe, quiet
@@ -150,6 +151,40 @@ async def test_the_rest_of_a_sentence_is_read_with_its_beginning(table: Table) -
     assert table.finals() == ["16000 samples", "32000 samples", "48000 samples", "64000 samples"]
     prompts = [wishes.prompt for wishes in table.engine.asked]
     assert sorted(prompts, key=str) == ["16000 samples", "32000 samples", None, None]
+
+
+def said_at(start: float, number: int) -> Utterance:
+    return Utterance(number, start, start + 1, start, sound(number), cut=False)
+
+
+async def test_what_was_said_just_before_is_context_and_after_a_long_pause_it_is_not(
+    table: Table,
+) -> None:
+    for start, number in ((0.0, 1), (2.0, 2), (20.0, 3)):
+        table.reader.take(said_at(start, number))
+        await table.reader.wait()
+    assert [wishes.prompt for wishes in table.engine.asked] == [None, "16000 samples", None]
+
+
+async def test_what_the_engine_was_not_sure_of_is_no_context(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = table.engine.final
+
+    def unsure(utterance: str, audio: Audio, wishes: Wishes) -> Reading:
+        return replace(read(utterance, audio, wishes), confidence=0.3)
+
+    monkeypatch.setattr(table.engine, "final", unsure)
+    for number in (1, 2):
+        table.reader.take(said_at(2.0 * number, number))
+        await table.reader.wait()
+    assert [wishes.prompt for wishes in table.engine.asked] == [None, None]
+
+
+def test_prompt_and_vocabulary_are_one_prompt() -> None:
+    part = TranscriptionPart(prompt="About music.", vocabulary=["Bartók", "Bösendorfer"])
+    assert wishes(part).prompt == "About music. Bartók, Bösendorfer"
+    assert wishes(TranscriptionPart()).prompt is None
 
 
 async def test_a_context_over_which_the_model_falls_silent_costs_no_words(
