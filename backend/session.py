@@ -103,8 +103,8 @@ class Session:
         self._segmenter: Segmenter
         self._inlet: Inlet
 
-    async def start(self, ears: Ears) -> None:
-        """Open the source and listen. Raises `SourceError` or `DetectorError`."""
+    async def prepare(self) -> None:
+        """Get ready all that may be missing. Raises `SourceError` or `DetectorError`."""
         part = self.profile.transcription
         await asyncio.to_thread(self.source.open)
         detector = await asyncio.to_thread(make, self.profile.vad)
@@ -114,6 +114,9 @@ class Session:
         self._sound = Sound(self.source.device, self.profile.audio.channel)
         self._silence = Silence(self.source.rate)
         self._framer = Framer(self.source.rate, self.source.channels, self.profile.audio.gain)
+
+    async def start(self, ears: Ears) -> None:
+        """Listen, once prepared. Raises `SourceError`."""
         self._inlet = ears.open(self, BOUND * self.source.rate)
         self._tell(SessionStarted(source=self.source.name, profile=self.name))
         starting = asyncio.ensure_future(asyncio.to_thread(self.source.start, self._inlet))

@@ -9,9 +9,10 @@ from backend.bus import Subscription, TooSlow, Wanted
 from backend.parts import Parts
 from backend.problems import Problem, bad_request, leaving, malformed
 from backend.session import Session
-from backend.sessions import new_id, stream_source
+from backend.sessions import new_id
 from backend.sockets import INVALID_DATA, NORMAL, POLICY, TRY_LATER, Gone, Socket
 from backend.sources.stream import StreamSource
+from backend.sources.wanted import fed
 from common.api import AudioHello
 from common.events import Error
 from common.profile import faults
@@ -37,7 +38,7 @@ async def serve_audio(socket: Socket, here: Parts) -> None:
         hello = await _hello(socket, here)
         session_id = hello.session_id or new_id()
         hello = hello.model_copy(update={"session_id": session_id})
-        source = stream_source(hello)
+        source = fed(hello)
         with here.bus.subscribe(Wanted(session=session_id)) as subscription:
             session = await here.sessions.open(hello, source)
             await _converse(socket, here, session, source, subscription)
