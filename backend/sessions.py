@@ -97,7 +97,7 @@ class Sessions:
 
         Raises `Problem` 404 or 400.
         """
-        name = name or self._settings.default_profile
+        name = self._settings.default_profile if name is None else name
         profile = profiles.find(name, self._settings.profiles_dir)
         profile = _changed(profile, {"transcription": self._configured})
         return name, _changed(profile, changes)

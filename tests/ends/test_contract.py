@@ -88,6 +88,7 @@ async def test_a_profile_is_saved_listed_replaced_and_deleted(
         ("mine", "{", 400, ["JSON"]),
         ("mine", '{"vad":{"sensitivity":NaN}}', 400, []),
         ("mine", '{"audio":{"gain":1e400}}', 400, ["audio.gain"]),
+        ("mine", '{"transcription":{"options":{"a":[1e400]}}}', 400, ["transcription.options"]),
         ("mine", '{"transcription":{"auto_start":false}}', 400, ["wake_word.enabled"]),
     ],
 )
@@ -109,6 +110,21 @@ async def test_a_damaged_profile_is_told_and_kept(http: httpx.AsyncClient, folde
     assert [path.read_text() for path in kept] == ['{"vad":{"sensitivity":7}}']
     assert (await http.delete(f"{PROFILES}/old")).status_code == 200
     kept[0].unlink()
+
+
+@pytest.mark.parametrize("text", ["[" * 200_000, '{"a":' * 500, "", "\xff", "null"])
+async def test_a_file_that_is_no_profile_hides_no_other(
+    http: httpx.AsyncClient, folder: Path, text: str
+) -> None:
+    (folder / "odd.json").write_text(text, encoding="latin-1")
+    listed = {one["name"]: one for one in (await http.get(PROFILES)).json()["profiles"]}
+    assert listed["odd"]["fault"]
+    assert listed["vad-triggered"]["fault"] is None
+    is_fault(await http.get(f"{PROFILES}/odd"), 400, "damaged")
+    assert (await http.put(f"{PROFILES}/odd", json={})).status_code == 200
+    assert (await http.delete(f"{PROFILES}/odd")).status_code == 200
+    (kept,) = folder.iterdir()
+    kept.unlink()
 
 
 async def test_engines_say_what_is_here_and_how_to_get_the_rest(http: httpx.AsyncClient) -> None:

@@ -51,6 +51,7 @@ def is_fault(response: httpx.Response, status: int, *words: str) -> None:
         ('{"profile":', 400, ["JSON"]),
         ("[]", 400, []),
         ('{"profil":"x"}', 400, ["profil", "not permitted"]),
+        ('{"profile":""}', 404, ["no profile ''"]),
         ('{"profile":"../../etc/passwd"}', 404, ["no profile", "vad-triggered"]),
         ('{"profile":"nothing"}', 404, ["no profile 'nothing'", "wake-word"]),
         ('{"custom_config":{"vad":{"sensitivity":2}}}', 400, ["vad.sensitivity", "got 2"]),
