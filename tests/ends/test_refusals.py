@@ -237,6 +237,26 @@ async def test_a_session_can_be_fed_by_requests(http: httpx.AsyncClient) -> None
     assert closed.json()["data"] == {"stopped": True, "text": "hello world"}
 
 
+@pytest.mark.parametrize(
+    ("more", "status", "word"),
+    [
+        ({"audio_data": base64.b64encode(DEMO.read_bytes()[:99]).decode()}, 415, "samples alone"),
+        ({"audio_data": base64.b64encode(b"RIFF\0\0\0\0WAVE").decode()}, 415, "samples alone"),
+        ({"audio_data": "AAAA", "format": "wav"}, 415, "headerless"),
+        ({"audio_data": "AAA=", "language": "de", "words": True}, 400, "language, words"),
+    ],
+)
+async def test_a_chunk_that_would_be_noise_or_ignored_is_refused(
+    http: httpx.AsyncClient, more: dict[str, Any], status: int, word: str
+) -> None:
+    sphinx = {"transcription": {"engine": "pocketsphinx"}}
+    session = {"session_id": "chunked", "custom_config": sphinx}
+    await http.post("/api/v1/transcription/sessions", json=session)
+    is_fault(await http.post(TRANSCRIBE, json={"session_id": "chunked", **more}), status, word)
+    closed = await http.delete("/api/v1/transcription/sessions/chunked")
+    assert closed.json()["data"] == {"stopped": True, "text": ""}
+
+
 async def test_too_many_sessions_are_429(client: Client) -> None:
     with running("--max-sessions", "1") as server:
         async with Client(server.url) as other:
