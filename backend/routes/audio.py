@@ -83,21 +83,25 @@ async def _converse(
     telling = asyncio.create_task(_tell(socket, subscription))
     hearing = asyncio.create_task(_hear(socket, session, source, subscription))
     ended = asyncio.create_task(session.done.wait())
+    slow = asyncio.create_task(subscription.wait_until_too_slow())
+    tasks = {telling, hearing, ended, slow}
     try:
-        await asyncio.wait({telling, hearing, ended}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         gone = hearing.done() and isinstance(hearing.exception(), Gone)
         await here.sessions.finish(session, "disconnected" if gone else "stopped")
         subscription.close()
         if not gone:
+            if hearing.done():
+                hearing.result()
             async with asyncio.timeout(PATIENCE):
                 await telling
             await socket.close(NORMAL)
     except (TooSlow, TimeoutError):
         await socket.close(TRY_LATER, "too slow")
     finally:
-        for task in (telling, hearing, ended):
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(telling, hearing, ended, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _tell(socket: Socket, subscription: Subscription) -> None:

@@ -140,6 +140,7 @@ async def test_a_connection_lives_on_after_a_body_that_nobody_read(
 
 async def test_unknown_paths_and_methods_answer_in_the_same_form(http: httpx.AsyncClient) -> None:
     is_fault(await http.get("/api/v1/nothing"), 404, "/docs")
+    is_fault(await http.get("/api/v1/audio"), 400, "WebSocket")
     wrong = await http.delete("/health")
     is_fault(wrong, 405, "GET")
     assert "GET" in wrong.headers["allow"]
