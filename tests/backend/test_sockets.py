@@ -27,6 +27,8 @@ class Peer:
     def __init__(self, *frames: str | bytes, stays: bool = False) -> None:
         self.sent: list[Message] = []
         self.reads = True
+        self.stuck = asyncio.Event()
+        """A frame was sent that it didn't read."""
         self._told = asyncio.Event()
         self._coming: asyncio.Queue[Message] = asyncio.Queue()
         self._coming.put_nowait({"type": "websocket.connect"})
@@ -47,6 +49,7 @@ class Peer:
 
     async def send(self, message: Message) -> None:
         if not self.reads:
+            self.stuck.set()
             await asyncio.Event().wait()
         self.sent.append(message)
         self._told.set()
@@ -235,8 +238,11 @@ async def test_who_sends_sound_and_never_reads_is_not_kept_for_ever(
     await peer.until(lambda peer: bool(peer.events))
     peer.reads = False
     session = parts.sessions.find("deaf")
-    for _ in range(BACKLOG + 2):
-        parts.bus.publish(Error(session_id="deaf", error="e", details="d"))
+    event = Error(session_id="deaf", error="e", details="d")
+    parts.bus.publish(event)
+    await peer.stuck.wait()
+    for _ in range(BACKLOG + 1):
+        parts.bus.publish(event)
     await asyncio.wait_for(session.done.wait(), 20)
     peer.reads = True
     peer.leave()
