@@ -6,6 +6,7 @@ what it held and what is allowed.
 """
 
 import argparse
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import platformdirs
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 PREFIX = "STT_SERVER_"
 PLAIN = {"log_level": "LOG_LEVEL", "log_format": "LOG_FORMAT"}
@@ -31,6 +32,14 @@ def _listed(value: object) -> object:
     return value
 
 
+def _fits_a_header(token: str) -> str:
+    if not re.fullmatch(r"[\x21-\x7e]*", token):
+        raise ValueError(
+            "a token goes into a header: letters, digits and signs of ASCII, no spaces"
+        )
+    return token
+
+
 class Settings(BaseModel):
     """What the server was told. Durations are in seconds."""
 
@@ -46,8 +55,8 @@ class Settings(BaseModel):
     """Start listening with the default profile at once."""
     auth_enabled: bool = False
     """Want a token from everyone."""
-    auth_token: str = Field("", repr=False)
-    """The token."""
+    auth_token: Annotated[str, AfterValidator(_fits_a_header)] = Field("", repr=False)
+    """The token: visible ASCII, without spaces."""
     insecure: bool = False
     """Listen beyond this machine without a token."""
     cors_origins: Annotated[list[str], BeforeValidator(_listed)] = []

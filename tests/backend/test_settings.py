@@ -80,3 +80,10 @@ def test_every_setting_says_what_it_means() -> None:
     assert all(field.description for field in Settings.model_fields.values())
     assert variable("port") == "STT_SERVER_PORT"
     assert variable("log_level") == "LOG_LEVEL"
+
+
+@pytest.mark.parametrize("token", ["two words", "schlüssel", "a\tb"])
+def test_a_token_that_no_header_can_hold_is_refused_and_not_repeated(token: str) -> None:
+    with pytest.raises(BadSettings, match="STT_SERVER_AUTH_TOKEN") as caught:
+        load({"STT_SERVER_AUTH_ENABLED": "true", "STT_SERVER_AUTH_TOKEN": token})
+    assert token not in str(caught.value)
