@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from common.client import Client
-from tests.ends.speech import DEMO, SPHINX, WHISPER, Listening, finals, talking
+from tests.ends.speech import DEMO, SPHINX, WHISPER, Listening, finals, partials, talking
 from tests.ends.test_refusals import is_fault
 from tests.running import Running, running
 
@@ -173,6 +173,18 @@ async def test_configure_changes_what_starts_and_what_runs(
     kept = (await http.post(CONFIGURE, json={})).json()["data"]["transcription"]
     assert (kept["engine"], kept["language"]) == ("pocketsphinx", "en")
     await http.post(CONFIGURE, json={"engine": "auto", "language": None, "words": False})
+
+
+async def test_configure_brings_partials_to_a_session_that_was_started_without(
+    http: httpx.AsyncClient, client: Client
+) -> None:
+    listening = await Listening.to(client)
+    silent = {"transcription": {**WHISPER["transcription"], "partials": False}}
+    await client.start(custom_config={**PLAYING, **silent})
+    await http.post(CONFIGURE, json={"partials": True, "partial_interval": 0.1})
+    await listening.until(lambda event: bool(partials([event])), 30)
+    await client.stop()
+    await http.post(CONFIGURE, json={"partial_interval": 0.5})
 
 
 async def test_status_and_metrics_tell_how_it_goes(http: httpx.AsyncClient, client: Client) -> None:
