@@ -16,6 +16,8 @@ from typing import Annotated, Any, Literal
 import platformdirs
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from common.profile import DEFAULT, NAME
+
 PREFIX = "STT_SERVER_"
 PLAIN = {"log_level": "LOG_LEVEL", "log_format": "LOG_FORMAT"}
 """Settings whose variables go without the prefix."""
@@ -65,7 +67,7 @@ class Settings(BaseModel):
     """Folder of saved profiles."""
     data_dir: Path = Path(platformdirs.user_data_dir(APP))
     """Folder of the server's own data."""
-    default_profile: str = "vad-triggered"
+    default_profile: str = Field(DEFAULT, pattern=f"^{NAME.pattern}$")
     """The profile to start with when none is named."""
     max_body_mb: int = Field(64, ge=1, le=4096)
     """Largest request body, in MiB."""

@@ -127,11 +127,15 @@ Phones = Annotated[str, StringConstraints(pattern=f"^{_PHONE}( {_PHONE})*$")]
 """Phones of the CMU dictionary (ARPAbet without stress), a space apart."""
 
 
+Spoken = Annotated[str, StringConstraints(pattern=r"\S", max_length=100)]
+"""A word or a phrase: not only spaces."""
+
+
 class WakeWordPart(Part):
     """Words that wake the transcription."""
 
     enabled: bool = False
-    words: list[str] = Field(["jarvis"], min_length=1, max_length=32)
+    words: list[Spoken] = Field(["jarvis"], min_length=1, max_length=32)
     """Any of these wakes."""
     detector: Literal[
         "auto", "porcupine", "openwakeword", "microwakeword", "transcript", "pocketsphinx"

@@ -87,3 +87,8 @@ def test_a_token_that_no_header_can_hold_is_refused_and_not_repeated(token: str)
     with pytest.raises(BadSettings, match="STT_SERVER_AUTH_TOKEN") as caught:
         load({"STT_SERVER_AUTH_ENABLED": "true", "STT_SERVER_AUTH_TOKEN": token})
     assert token not in str(caught.value)
+
+
+def test_a_default_that_no_profile_can_be_called_is_refused() -> None:
+    with pytest.raises(BadSettings, match=r"STT_SERVER_DEFAULT_PROFILE.*Non Sense"):
+        load({"STT_SERVER_DEFAULT_PROFILE": "Non Sense"})

@@ -84,6 +84,7 @@ async def test_a_profile_is_saved_listed_replaced_and_deleted(
         ("..", "{}", 404, []),
         ("mine", '{"vad":{"sensitivity":7}}', 400, ["vad.sensitivity"]),
         ("mine", '{"vda":{}}', 400, ["vda"]),
+        ("mine", '{"wake_word":{"words":[" "]}}', 400, ["wake_word.words.0"]),
         ("mine", "[]", 400, []),
         ("mine", "{", 400, ["JSON"]),
         ("mine", '{"vad":{"sensitivity":NaN}}', 400, []),
@@ -203,6 +204,7 @@ async def test_status_and_metrics_tell_how_it_goes(http: httpx.AsyncClient, clie
     assert float(values["stt_final_latency_seconds_count"]) >= 1
     assert float(values["stt_real_time_factor_count"]) >= 1
     assert float(values["stt_sessions"]) == 1
+    assert float(values["stt_client_queue_depth"]) >= 0
     assert float(values["stt_connections"]) == 1
     ready = [name for name, value in values.items() if 'state="ready"' in name and value == "1.0"]
     assert any("mlx_whisper" in name for name in ready)
