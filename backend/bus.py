@@ -78,6 +78,11 @@ class Subscription:
         """Whether more durable events wait than may; it must come back and resume."""
         return self._overrun.is_set()
 
+    @property
+    def depth(self) -> int:
+        """How many events wait that may not be dropped."""
+        return self._kept
+
     def offer(self, event: Event, text: str) -> None:
         """Queue an event that matches what is wanted, in the place of what it supersedes."""
         if self._closed or self._overrun.is_set() or not self.wanted.matches(event):
@@ -170,6 +175,11 @@ class Bus:
     def connections(self) -> int:
         """How many subscribe."""
         return len(self._subscriptions)
+
+    @property
+    def depth(self) -> int:
+        """How many events that may not be dropped wait for the slowest subscriber."""
+        return max((subscription.depth for subscription in self._subscriptions), default=0)
 
     def publish(self, event: Event) -> None:
         """Number the event if it is durable, and tell everyone who wants it. On the loop only."""

@@ -6,6 +6,7 @@ Hypercorn would wait for open WebSockets, or cut them off with 1011. A second si
 """
 
 import asyncio
+import errno
 import logging
 import os
 import signal
@@ -32,6 +33,13 @@ LARGEST_FRAME = 16 << 20
 """Bytes of one WebSocket message; a larger one is refused with 1009."""
 
 
+CURES = {
+    errno.EADDRINUSE: "is another server running? Take another port with STT_SERVER_PORT or --port",
+    errno.EACCES: "ports below 1024 want more rights. Take another with STT_SERVER_PORT or --port",
+}
+"""What helps, by what the system said."""
+
+
 class PortTaken(OSError):
     """The address can't be listened on. The text says why and what to do."""
 
@@ -53,7 +61,7 @@ def listen(settings: Settings) -> socket.socket:
         listener.close()
         raise PortTaken(
             f"can't listen on {settings.host}:{settings.port}: {error.strerror or error}; "
-            "is another server running? Take another port with STT_SERVER_PORT or --port"
+            + CURES.get(error.errno or 0, "name an address of this machine with STT_SERVER_HOST")
         ) from error
     return listener
 
@@ -61,6 +69,10 @@ def listen(settings: Settings) -> socket.socket:
 async def serve(settings: Settings, listener: socket.socket) -> None:
     """Serve until SIGINT or SIGTERM, then leave gently."""
     app = create_app(settings)
+    if settings.auth_token and not settings.auth_enabled:
+        log.warning(
+            "STT_SERVER_AUTH_TOKEN is set but STT_SERVER_AUTH_ENABLED isn't: nobody is asked for it"
+        )
     host, port = listener.getsockname()[:2]
     asked = asyncio.Event()
     _on_signals(asked)

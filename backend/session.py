@@ -103,17 +103,18 @@ class Session:
         self._segmenter: Segmenter
         self._inlet: Inlet
 
-    async def start(self, ears: Ears) -> None:
-        """Open the source and listen. Raises `SourceError` or `DetectorError`."""
-        part = self.profile.transcription
+    async def prepare(self) -> None:
+        """Get ready all that may be missing. Raises `SourceError` or `DetectorError`."""
         await asyncio.to_thread(self.source.open)
         detector = await asyncio.to_thread(make, self.profile.vad)
         await self._listen_for_words()
-        interval = part.partial_interval if part.partials else None
-        self._segmenter = Segmenter(detector, self.profile.vad, interval)
+        self._segmenter = Segmenter(detector, self.profile.vad, _interval(self.profile))
         self._sound = Sound(self.source.device, self.profile.audio.channel)
         self._silence = Silence(self.source.rate)
         self._framer = Framer(self.source.rate, self.source.channels, self.profile.audio.gain)
+
+    async def start(self, ears: Ears) -> None:
+        """Listen, once prepared. Raises `SourceError`."""
         self._inlet = ears.open(self, BOUND * self.source.rate)
         self._tell(SessionStarted(source=self.source.name, profile=self.name))
         starting = asyncio.ensure_future(asyncio.to_thread(self.source.start, self._inlet))
@@ -156,6 +157,7 @@ class Session:
     def switch(self, profile: Profile, taken: Taken) -> Taken:
         """Have what is said from now on read otherwise; return what read it before."""
         self.profile = profile
+        self._segmenter.pace(_interval(profile))
         return self.reader.switch(profile.transcription, taken)
 
     def _hold_back(self, waiting: float) -> None:
@@ -299,3 +301,9 @@ class Session:
 
     def _tell(self, event: Event) -> None:
         self._bus.publish(event.model_copy(update={"session_id": self.session_id}))
+
+
+def _interval(profile: Profile) -> float | None:
+    """Return the seconds of new sound between two partials; None where none are wanted."""
+    part = profile.transcription
+    return part.partial_interval if part.partials else None

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
-from backend.problems import Problem, ours
+from backend.problems import Problem, ours, too_many
 from backend.security import SUBPROTOCOL, Pace, check_origin, check_token
 from backend.settings import Settings
 from common.events import Error, Event, encode
@@ -48,11 +48,13 @@ class Socket:
 
     def __init__(self, scope: Message, receive: Receive, send: Send) -> None:
         self.query = {
-            name: values[-1] for name, values in parse_qs(scope["query_string"].decode()).items()
+            name: values[-1]
+            for name, values in parse_qs(scope["query_string"].decode("latin-1")).items()
         }
         self.offered: list[str] = scope.get("subprotocols", [])
         self._headers = {
-            name.decode().lower(): value.decode("latin-1") for name, value in scope["headers"]
+            name.decode("latin-1").lower(): value.decode("latin-1")
+            for name, value in scope["headers"]
         }
         self._receive = receive
         self._send = send
@@ -152,6 +154,7 @@ class Sockets:
         self._settings = settings
         self._pace = pace
         self._endpoints = endpoints
+        self._open = 0
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         endpoint = self._endpoints.get(scope.get("path", ""))
@@ -159,11 +162,22 @@ class Sockets:
             await self._inner(scope, receive, send)
             return
         await receive()  # websocket.connect
-        socket = Socket(scope, receive, send)
+        self._open += 1
+        try:
+            await self._serve(endpoint, Socket(scope, receive, send), scope)
+        finally:
+            self._open -= 1
+
+    async def _serve(self, endpoint: Endpoint, socket: Socket, scope: Message) -> None:
         try:
             self._pace.check((scope.get("client") or ("",))[0])
             check_origin(self._settings, socket.header("origin"), socket.header("host"))
             check_token(self._settings, socket.header("authorization"), socket.offered)
+            if self._open > self._settings.max_connections:
+                raise too_many(
+                    f"{self._open - 1} WebSockets are open, the limit of "
+                    "STT_SERVER_MAX_CONNECTIONS; try again later"
+                )
             await endpoint(socket)
         except Gone:
             pass

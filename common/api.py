@@ -8,7 +8,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 from pydantic import Field, StringConstraints
 
 from common.events import AudioStatus, EngineStatus, Shape, Word
-from common.profile import Part, TranscriptionPart
+from common.profile import Options, Part, TranscriptionPart
 
 
 class Fault(Shape):
@@ -267,7 +267,7 @@ class ConfigureRequest(Part):
     words: bool = False
     partials: bool = True
     partial_interval: float = Field(0.5, ge=0.1, le=10)
-    options: dict[str, Any] = {}
+    options: Options = {}
 
 
 class Configured(Shape):

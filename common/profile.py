@@ -4,11 +4,13 @@ Unknown fields are refused, defaults fill what is left out, so the reference's o
 a single changed value are both profiles.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -49,6 +51,18 @@ class Part(BaseModel):
         return {name: _whole(value) for name, value in given.items()}
 
 
+def _writable(options: dict[str, Any]) -> dict[str, Any]:
+    try:
+        json.dumps(options, allow_nan=False)
+    except ValueError:
+        raise ValueError("NaN and infinity can't be written as JSON; leave them out") from None
+    return options
+
+
+Options = Annotated[dict[str, Any], AfterValidator(_writable)]
+"""What an engine is passed as it is: anything that can be kept as JSON."""
+
+
 class TranscriptionPart(Part):
     """What reads the speech, and how."""
 
@@ -76,7 +90,7 @@ class TranscriptionPart(Part):
     """Seconds of new sound between two partials."""
     auto_start: bool = True
     """Transcribe from the start; false waits for the wake word."""
-    options: dict[str, Any] = {}
+    options: Options = {}
     """Passed to the engine as they are."""
 
 
@@ -119,11 +133,15 @@ Phones = Annotated[str, StringConstraints(pattern=f"^{_PHONE}( {_PHONE})*$")]
 """Phones of the CMU dictionary (ARPAbet without stress), a space apart."""
 
 
+Spoken = Annotated[str, StringConstraints(pattern=r"\S", max_length=100)]
+"""A word or a phrase: not only spaces."""
+
+
 class WakeWordPart(Part):
     """Words that wake the transcription."""
 
     enabled: bool = False
-    words: list[str] = Field(["jarvis"], min_length=1, max_length=32)
+    words: list[Spoken] = Field(["jarvis"], min_length=1, max_length=32)
     """Any of these wakes."""
     detector: Literal[
         "auto", "porcupine", "openwakeword", "microwakeword", "transcript", "pocketsphinx"

@@ -215,6 +215,10 @@ class Segmenter:
             yield from self._finish(self._speech)
         self._recent.clear()
 
+    def pace(self, partial_interval: float | None) -> None:
+        """Give `Growing` so often from now on. May be called on any thread."""
+        self._partial = _frames(partial_interval) if partial_interval else None
+
     def _keep(self, frame: Samples, scores: Scores | None) -> _Kept:
         sound = frame.astype(np.float32)
         power, peak = float(sound @ sound) / FRAME, float(np.abs(sound).max())
@@ -262,9 +266,10 @@ class Segmenter:
 
     def _is_time_to_grow(self, speech: _Speech) -> bool:
         """Whether enough has been added, and not only silence."""
-        if not self._partial or speech.last <= speech.told_last:
+        every = self._partial
+        if not every or speech.last <= speech.told_last:
             return False
-        return self._heard - speech.told >= self._partial
+        return self._heard - speech.told >= every
 
     def _grow(self, speech: _Speech, paused: bool = False) -> Iterator[Heard]:
         """Give the piece so far."""

@@ -7,11 +7,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from backend.bus import Bus, Subscription, TooSlow, Wanted
 from backend.parts import Parts
-from backend.problems import Problem, bad_request, too_many
+from backend.problems import Problem, bad_request
 from backend.sockets import RESTART, TRY_LATER, Socket
 from common import PROTOCOL, VERSION
 from common.events import EVENT_NAMES, Error, Event, Unknown, Welcome
 from common.profile import faults
+
+QUERY = ("events", "session", "levels", "since")
+FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
 class Command(BaseModel):
@@ -27,13 +30,16 @@ class Command(BaseModel):
 
 async def serve_events(socket: Socket, here: Parts) -> None:
     """Serve one client of the event stream until either side has had enough."""
-    if here.bus.connections >= here.settings.max_connections:
-        raise too_many("too many clients, the limit of STT_SERVER_MAX_CONNECTIONS; try again later")
     query = socket.query
+    if strange := query.keys() - QUERY:
+        raise bad_request(
+            f"unknown in the query: {', '.join(sorted(strange))[:200]}; there are: "
+            f"{', '.join(QUERY)}"
+        )
     wanted = _wanted(
         query.get("events", "").split(",") if query.get("events") else None,
         query.get("session"),
-        query.get("levels", "true").lower() not in ("false", "0", "no"),
+        _flag("levels", query.get("levels", "true")),
     )
     since = _since(query.get("since"))
     await socket.accept()
@@ -97,7 +103,12 @@ def _obeyed(message: str | bytes, subscription: Subscription) -> Event:
         case "subscribe":
             subscription.wanted = _wanted(wish.events, wish.session, wish.levels)
             return Unknown.model_validate(
-                {"event": "subscribed", "events": wish.events, "session": wish.session}
+                {
+                    "event": "subscribed",
+                    "events": wish.events,
+                    "session": wish.session,
+                    "levels": wish.levels,
+                }
             )
     raise ValueError(f"unknown command {wish.command!r}; known: ping, subscribe")
 
@@ -109,6 +120,13 @@ def _wanted(names: list[str] | None, session: str | None, levels: bool) -> Wante
             f"unknown events: {', '.join(sorted(unknown))}; there are: {', '.join(EVENT_NAMES)}"
         )
     return Wanted(asked, session, levels)
+
+
+def _flag(name: str, text: str) -> bool:
+    flag = FLAGS.get(text.lower())
+    if flag is None:
+        raise bad_request(f"{name} is true or false, not {text[:40]!r}")
+    return flag
 
 
 def _since(text: str | None) -> int | None:

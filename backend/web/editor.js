@@ -2,6 +2,7 @@
 
 import { Refused, call } from "./api.js";
 import { $, make } from "./dom.js";
+import { wireFiles } from "./files.js";
 
 // path, label, kind, what the kind needs. The server checks the values: its refusals name the field.
 const FIELDS = {
@@ -78,6 +79,7 @@ export function wireEditor(onSaved) {
   });
   $("json").addEventListener("input", readJson);
   $("delete").addEventListener("click", remove);
+  wireFiles({ mayLeave, attempt, complain, saved: done });
 }
 
 function row(path, label, kind, how = {}) {
@@ -186,8 +188,7 @@ async function save(event) {
   if (!name) return complain("Give it a name.", $("name"));
   await attempt(async () => {
     await call("POST", `system/profiles/${encodeURIComponent(name)}`, config);
-    close();
-    saved(name);
+    done(name);
   });
 }
 
@@ -196,8 +197,7 @@ async function remove() {
   if (!confirm(`Delete the profile ${name}?`)) return;
   await attempt(async () => {
     await call("DELETE", `system/profiles/${encodeURIComponent(name)}`);
-    close();
-    saved(null);
+    done(null);
   });
 }
 
@@ -232,8 +232,15 @@ function complain(text, input = null) {
   input?.focus();
 }
 
+const mayLeave = () => $("json").value === opened || confirm("Throw your changes to this profile away?");
+
 function leave() {
-  if ($("json").value === opened || confirm("Throw your changes to this profile away?")) close();
+  if (mayLeave()) close();
+}
+
+function done(name) {
+  close();
+  saved(name);
 }
 
 const close = () => $("editor").close();

@@ -74,7 +74,9 @@ async def test_finals_are_never_dropped_and_a_slow_client_is_told_to_resume() ->
         with pytest.raises(TooSlow):
             async for _ in slow:
                 pass
+        assert bus.depth == BACKLOG + 1
     assert bus.dropped.slow_clients == 1
+    assert bus.depth == 0
     with bus.subscribe(EVERYTHING, since=bus.first) as back:
         got = await waiting(bus, back)
     assert [event["text"] for event in got] == [str(number) for number in range(BACKLOG + 1)]

@@ -1,15 +1,22 @@
-"""The server's own listening, within the test's process, to a microphone made up."""
+"""Sessions within the test's process: to a microphone made up, to files, fed by clients."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import pytest
 
+from backend import sessions
+from backend.desks import Taken
 from backend.meters import exposition
 from backend.parts import Parts
+from backend.problems import Problem
 from backend.settings import Settings
-from common.events import Error, Event, SystemStatus
+from common.api import ConfigureRequest, SessionRequest
+from common.events import Error, Event, SessionStopped, SystemStatus
+from common.profile import TranscriptionPart
 from tests.backend.sources.made_up import Fake, fake
+from tests.running import SOUNDS
 
 __all__ = ["fake"]
 
@@ -89,3 +96,105 @@ async def test_silence_of_the_chosen_channel_is_told_once_and_its_end_in_the_sta
 
 def is_silent(status: SystemStatus) -> bool | None:
     return status.audio.silent if status.audio else None
+
+
+HELLO = SOUNDS / "hello-world.flac"
+
+
+def playing(**parts: Any) -> dict[str, Any]:
+    return {
+        "transcription": {"engine": "pocketsphinx"},
+        "audio": {"source": f"file:{HELLO}"},
+    } | parts
+
+
+async def test_a_restart_that_cannot_be_leaves_what_runs(parts: Parts) -> None:
+    before = await parts.sessions.start(None, playing())
+    unheard = {"enabled": True, "detector": "pocketsphinx", "words": ["schnurzel"]}
+    with pytest.raises(Problem, match="schnurzel") as caught:
+        await parts.sessions.start(None, playing(wake_word=unheard), restart=True)
+    assert caught.value.status == 503
+    assert parts.sessions.main is before
+    assert parts.sessions.all == [before]
+
+
+def fed(session_id: str) -> SessionRequest:
+    config = {"transcription": {"engine": "pocketsphinx"}}
+    return SessionRequest(session_id=session_id, custom_config=config)
+
+
+async def test_of_two_that_want_one_id_at_once_one_gets_it(parts: Parts) -> None:
+    opened = [parts.sessions.open_for_chunks(fed("twin")) for _ in range(3)]
+    results = await asyncio.gather(*opened, return_exceptions=True)
+    assert [r.status for r in results if isinstance(r, Problem)] == [409, 409]
+    assert len(parts.sessions.all) == 1
+    assert await parts.sessions.stop() == 1
+
+
+async def test_a_session_whose_client_left_while_it_was_opened_ends_by_itself(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "IDLE", 0.0)
+    told = Told(parts, monkeypatch)
+    asking = asyncio.create_task(parts.sessions.open_for_chunks(fed("orphan")))
+    await asyncio.wait([asking], timeout=0)
+    asking.cancel()
+    stopped = await told.until(lambda event: isinstance(event, SessionStopped))
+    assert isinstance(stopped, SessionStopped)
+    assert stopped.reason == "idle"
+
+
+async def test_stop_does_not_wait_for_a_model_that_configure_loads(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await parts.sessions.start(None, playing())
+    take, asked, arrived = parts.desks.take, asyncio.Event(), asyncio.Event()
+
+    async def download(part: TranscriptionPart) -> Taken:
+        asked.set()
+        await arrived.wait()
+        return await take(part)
+
+    monkeypatch.setattr(parts.desks, "take", download)
+    wish = ConfigureRequest(engine="pocketsphinx", words=True)
+    changing = asyncio.create_task(parts.sessions.configure(wish))
+    await asked.wait()
+    assert await asyncio.wait_for(parts.sessions.stop(), 20) == 1
+    arrived.set()
+    assert (await changing).transcription.words
+    assert parts.sessions.resolve(None, {})[1].transcription.words
+
+
+async def test_of_two_changes_at_once_neither_is_lost(parts: Parts) -> None:
+    wishes = [ConfigureRequest(engine="pocketsphinx", words=True), ConfigureRequest(prompt="Oslo")]
+    await asyncio.gather(*(parts.sessions.configure(wish) for wish in wishes))
+    _, profile = parts.sessions.resolve(None, {})
+    now = profile.transcription
+    assert (now.engine, now.words, now.prompt) == ("pocketsphinx", True, "Oslo")
+
+
+async def test_a_change_that_cannot_be_leaves_all_as_it_was(parts: Parts) -> None:
+    with pytest.raises(Problem, match="options"):
+        await parts.sessions.configure(
+            ConfigureRequest(engine="pocketsphinx", options={"loud": True})
+        )
+    assert parts.sessions.resolve(None, {})[1].transcription.engine == "auto"
+
+
+async def test_stop_breaks_off_a_start_that_waits(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = asyncio.Event()
+
+    async def for_ever(part: TranscriptionPart) -> Taken:
+        asked.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    monkeypatch.setattr(parts.desks, "take", for_ever)
+    starting = asyncio.create_task(parts.sessions.start(None, playing()))
+    await asked.wait()
+    assert await parts.sessions.stop() == 0
+    with pytest.raises(Problem, match="stopped before it was done"):
+        await starting
+    assert parts.sessions.all == []
