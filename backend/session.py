@@ -212,7 +212,13 @@ class Session:
 
     def finish(self, fault: Exception | None) -> None:
         """Hear what is left. Called on the hearing thread."""
-        self._run_out()
+        try:
+            self._run_out()
+        except Exception as error:
+            # What broke the hearing breaks it again, and still the session has to end.
+            log.exception("session %s: what was left can't be heard", self.session_id)
+            fault = fault or error
+            self.flush()
         self._loop.call_soon_threadsafe(self._wind_up, fault)
 
     def note(self, news: News) -> None:
@@ -294,6 +300,9 @@ class Session:
 
     async def _end(self) -> None:
         await self.reader.wait()
+        if self._reason == "failed":
+            # Where the hearing failed the source knows nothing of it: let go of the device.
+            await asyncio.to_thread(self.source.stop)
         self._tell(SessionStopped(reason=self._reason))
         self.done.set()
 

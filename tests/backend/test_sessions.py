@@ -5,10 +5,12 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
+from backend.hearing import Samples, Scores
 from backend.meters import exposition
 from backend.parts import Parts
 from backend.settings import Settings
-from common.events import Error, Event, SystemStatus
+from common.events import Error, Event, SessionStopped, SystemStatus
+from common.profile import VadPart
 from tests.backend.sources.made_up import Fake, fake
 
 __all__ = ["fake"]
@@ -89,3 +91,34 @@ async def test_silence_of_the_chosen_channel_is_told_once_and_its_end_in_the_sta
 
 def is_silent(status: SystemStatus) -> bool | None:
     return status.audio.silent if status.audio else None
+
+
+class Broken:
+    """A detector that hears one frame and no more."""
+
+    start = at_once = hold = sure = 0.5
+
+    def __init__(self, vad: VadPart) -> None:
+        self._frames = 0
+
+    def __call__(self, frame: Samples) -> Scores:
+        self._frames += 1
+        if self._frames > 1:
+            raise RuntimeError("the detector broke")
+        return Scores(1.0)
+
+
+async def test_a_session_whose_hearing_fails_ends_and_lets_go_of_its_microphone(
+    fake: Fake, parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backend.session.make", Broken)
+    told = Told(parts, monkeypatch)
+    await parts.sessions.start(None, SPHINX)
+    for _ in range(1000):
+        fake.streams[0].give(100, 100)
+    await told.until(lambda event: isinstance(event, SessionStopped))
+    (error,) = [event for event in told.events if isinstance(event, Error)]
+    assert (error.details, error.recoverable) == ("the detector broke", False)
+    assert fake.streams[0].calls == ["abort", "close"]
+    await told.until(lambda event: isinstance(event, SystemStatus) and not event.running)
+    assert parts.sessions.main is None
