@@ -199,16 +199,19 @@ class Reader:
             if before and before.utterance.cut:
                 await asyncio.wait([before.task])  # Its text is the context of this one.
             reading = await self._ask(utterance, utterance.audio, self._wishes_after(before))
-            if self.waking:
-                reading = await self._without_the_word(self.waking, utterance, reading)
             if before:
                 await asyncio.wait([before.task])
+            if self.waking:
+                # Only now is it known whether the one before was an answer.
+                reading = await self._without_the_word(self.waking, utterance, reading)
             text = reading.text
             self._tell_final(utterance, reading)
         except (EngineError, Cancelled) as error:
             self._tell(Error(error="Not transcribed", details=str(error)))
         finally:
             self._agreements.pop(utterance.utterance, None)
+            if self.waking:
+                self.waking.forget(utterance)
             self._wait_more(-seconds)
         return text
 

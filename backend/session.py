@@ -279,7 +279,8 @@ class Session:
         self._sound.measure(level.rms_dbfs)
         waking = self.reader.waking
         if waking and not level.speaking and not self.reader.busy:
-            waking.look_at_the_time(self._segmenter.seconds)
+            # Not the segmenter's time: the hearing thread is ahead of what is taken in here.
+            waking.look_at_the_time(level.at)
         self._tell(
             Level(
                 rms_dbfs=round(level.rms_dbfs, 1),
