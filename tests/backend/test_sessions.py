@@ -1,6 +1,7 @@
 """The server's own listening, within the test's process, to a microphone made up."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable
 
 import pytest
@@ -8,10 +9,12 @@ import pytest
 from backend.hearing import Samples, Scores
 from backend.meters import exposition
 from backend.parts import Parts
+from backend.problems import Problem
 from backend.settings import Settings
+from backend.sources import portaudio
 from common.events import Error, Event, SessionStopped, SystemStatus
 from common.profile import VadPart
-from tests.backend.sources.made_up import Fake, fake
+from tests.backend.sources.made_up import Fake, Stream, fake
 
 __all__ = ["fake"]
 
@@ -91,6 +94,25 @@ async def test_silence_of_the_chosen_channel_is_told_once_and_its_end_in_the_sta
 
 def is_silent(status: SystemStatus) -> bool | None:
     return status.audio.silent if status.audio else None
+
+
+async def test_a_microphone_that_is_not_let_go_of_holds_up_no_stop(
+    fake: Fake, parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(portaudio, "PATIENCE", 0.05)
+    monkeypatch.setattr(portaudio, "PARTING", 0.1)
+    free = threading.Event()
+    monkeypatch.setattr(Stream, "abort", lambda self, ignore_errors: free.wait(20))
+    await parts.sessions.start(None, SPHINX)
+    try:
+        async with asyncio.timeout(5):
+            assert await parts.sessions.stop() == 1
+            with pytest.raises(Problem, match="doesn't answer"):
+                await parts.sessions.start(None, SPHINX)
+    finally:
+        free.set()
+    assert await asyncio.to_thread(fake.streams[0].closed.wait, 20)
+    assert await parts.sessions.start(None, SPHINX)
 
 
 class Broken:
