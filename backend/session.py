@@ -107,10 +107,14 @@ class Session:
         """Open the source and listen. Raises `SourceError` or `DetectorError`."""
         part = self.profile.transcription
         await asyncio.to_thread(self.source.open)
-        detector = await asyncio.to_thread(make, self.profile.vad)
+        vad = self.profile.vad
+        if not part.auto_start:
+            # Who waits for a word has to know where speech begins and ends.
+            vad = vad.model_copy(update={"enabled": True})
+        detector = await asyncio.to_thread(make, vad)
         await self._listen_for_words()
         interval = part.partial_interval if part.partials else None
-        self._segmenter = Segmenter(detector, self.profile.vad, interval)
+        self._segmenter = Segmenter(detector, vad, interval)
         self._sound = Sound(self.source.device, self.profile.audio.channel)
         self._silence = Silence(self.source.rate)
         self._framer = Framer(self.source.rate, self.source.channels, self.profile.audio.gain)
@@ -264,10 +268,9 @@ class Session:
                     self.reader.take(thing)
 
     def _take_news(self, news: News) -> None:
-        fault = self._sound.take(news)
         if not self.source.live:
             return  # A file or a client may be silent.
-        if fault:
+        if fault := self._sound.take(news):
             log.warning("session %s: %s: %s", self.session_id, fault.error, fault.details)
             self._tell(fault)
         else:

@@ -3,16 +3,19 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
-from backend.hearing import Samples, Scores
+from backend.hearing import RATE, Samples, Scores
 from backend.meters import exposition
 from backend.parts import Parts
 from backend.problems import Problem
 from backend.settings import Settings
 from backend.sources import portaudio
-from common.events import Error, Event, SessionStopped, SystemStatus
+from common.events import Error, Event, Level, SessionStopped, SystemStatus
 from common.profile import VadPart
 from tests.backend.sources.made_up import Fake, Stream, fake
 
@@ -113,6 +116,32 @@ async def test_a_microphone_that_is_not_let_go_of_holds_up_no_stop(
         free.set()
     assert await asyncio.to_thread(fake.streams[0].closed.wait, 20)
     assert await parts.sessions.start(None, SPHINX)
+
+
+async def test_the_zeros_of_a_file_are_no_fault(parts: Parts, tmp_path: Path) -> None:
+    path = tmp_path / "zeros.wav"
+    soundfile.write(path, np.zeros(round(2.2 * RATE), np.int16), RATE)
+    session = await parts.sessions.start(None, SPHINX | {"audio": {"source": f"file:{path}"}})
+    await session.done.wait()
+    status = session.audio_status()
+    assert (status.silent, status.fault, status.level_dbfs) == (False, None, -100)
+
+
+async def test_who_waits_for_a_word_detects_speech_whatever_the_profile_says(
+    fake: Fake, parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = Told(parts, monkeypatch)
+    config = {
+        "transcription": {"engine": "pocketsphinx", "auto_start": False},
+        "wake_word": {"enabled": True, "detector": "transcript"},
+        "vad": {"enabled": False, "detector_type": "webrtc"},
+    }
+    await parts.sessions.start(None, config)
+    for _ in range(1000):
+        fake.streams[0].give(7)
+    level = await told.until(lambda event: isinstance(event, Level))
+    assert isinstance(level, Level)
+    assert level.webrtc is not None
 
 
 class Broken:
