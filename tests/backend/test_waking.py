@@ -148,6 +148,19 @@ def test_an_answer_may_follow_one_that_is_still_being_read() -> None:
     assert not one.reads(utterance(4, 19))
 
 
+def test_the_word_said_again_before_the_answer_was_read_is_for_what_follows_it() -> None:
+    one = waking("openwakeword", [])
+    one.spot(Spotted("jarvis", 0.9, 2.0, None))
+    first, between, second = utterance(1, 3), utterance(2, 6), utterance(3, 31)
+    assert one.reads(first)
+    one.spot(Spotted("jarvis", 0.9, 30.0, None))
+    assert one.reads(second)
+    assert one.rest(first, "lights on") == "lights on"
+    one.answered(first, "lights on")
+    assert one.rest(between, "not for you") is None
+    assert one.rest(second, "lights off") == "lights off"
+
+
 def test_a_final_that_has_the_word_otherwise_than_the_partial_is_kept_whole() -> None:
     one, said = waking("transcript", []), utterance(1, 1)
     assert one.rest(said, "jarvis turn") == "turn"
