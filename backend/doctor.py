@@ -6,6 +6,7 @@ the server from doing what its default profile asks of it; a note is worth knowi
 
 import errno
 import os
+import re
 import shutil
 import socket
 import sys
@@ -24,8 +25,9 @@ from backend.engines.choose import choose
 from backend.engines.models import cache_folder, in_cache
 from backend.hearing import FRAME
 from backend.hearing import vad as vads
-from backend.hearing.spotters import KEYS, installed
+from backend.hearing.spotters import KEYS, WakeError, installed
 from backend.hearing.wake import choose as choose_spotter
+from backend.hearing.wake import make as make_spotter
 from backend.settings import Settings, variable
 from backend.sound import cure
 from backend.sources import SourceError
@@ -44,6 +46,8 @@ FAINT = -70.0
 """dBFS under which a microphone hears next to nothing: a quiet room is 10 to 30 above."""
 LITTLE_ROOM = 2.0
 """GiB free under which a model may not fit."""
+NAMES = re.compile(r"""(?<!\w)'[^']*'|"[^"]*"|\([^()]*\)""")
+"""What is quoted or in brackets, the innermost first."""
 Spec = tuple[Literal["ok", "note", "fault"], str, str | None]
 
 
@@ -133,7 +137,8 @@ class Doctor:
                 yield "note", f"the default profile listens to {part.source}", None
             device = find(part.device)
         except SourceError as error:
-            yield self._without(*_halves(error))
+            what, mend = _halves(error)
+            yield self._without(what, mend or "name another with audio.device, or null")
             return
         self._found = True
         others = len(names) - 1
@@ -143,7 +148,8 @@ class Doctor:
     def _level(self) -> Iterator[Spec]:
         if heard := self.listening:
             if heard.fault:
-                yield self._without(*_halves(heard.fault))
+                what, mend = _halves(heard.fault.removesuffix(cure()).strip())
+                yield self._without(what, mend or cure())
             else:
                 told = "no sound yet" if heard.level_dbfs is None else f"{heard.level_dbfs} dBFS"
                 yield "ok", f"{told}, as the session that listens hears it", None
@@ -193,6 +199,12 @@ class Doctor:
         except EngineError:
             pass  # Told by the check of engines.
         choice = choose_spotter(part, engine)
+        try:
+            if self._profile.wake_word.enabled:
+                make_spotter(part, choice)
+        except WakeError as error:
+            yield "fault", *_halves(error)
+            return
         lacking = not installed("pyopen_wakeword", "pymicro_wakeword")
         mend = "pip install 'realtime-mlx-stt[wake]' for detectors with models" if lacking else None
         words = ", ".join(part.words)
@@ -276,9 +288,20 @@ def _run(name: str, check: Callable[[], Iterator[Spec]]) -> list[Finding]:
 
 
 def _halves(error: Exception | str) -> tuple[str, str | None]:
-    """Split a fault's text, which says what is wrong and then how to mend it."""
-    what, _, mend = str(error).partition(": ")
-    return what, mend or None
+    """Split a fault's text, which says what is wrong and then how to mend it.
+
+    Not within a device's name or a list of them: "HDA Intel PCH: ALC295 Analog (hw:0,0)".
+    """
+    text = str(error)
+    masked, count = NAMES.subn(_blank, text)
+    while count:
+        masked, count = NAMES.subn(_blank, masked)
+    place = masked.find(": ")
+    return (text, None) if place < 0 else (text[:place], text[place + 2 :] or None)
+
+
+def _blank(found: re.Match[str]) -> str:
+    return "_" * len(found[0])
 
 
 def _listen(tap: Tap) -> Mono:

@@ -5,6 +5,7 @@ to be its last: if silence holds it is told at once, and if speech goes on it is
 """
 
 import asyncio
+import logging
 import math
 from collections import deque
 from collections.abc import Callable, Coroutine
@@ -21,6 +22,8 @@ from backend.meters import Meters
 from backend.waking import Waking
 from common.events import Error, Event, Transcription, Word
 from common.profile import TranscriptionPart
+
+log = logging.getLogger(__name__)
 
 CONTEXT = 200
 """Characters of an utterance's text that the one after it is given as its prompt."""
@@ -203,20 +206,25 @@ class Reader:
         try:
             if before and before.utterance.cut:
                 await asyncio.wait([before.task])  # Its text is the context of this one.
-            reading = await self._ask(
-                utterance, utterance.audio, self._wishes_after(before, utterance.start)
-            )
-            if self.waking:
-                reading = await self._without_the_word(self.waking, utterance, reading)
+            asked = self._wishes_after(before, utterance.start)
+            reading = await self._ask(utterance, utterance.audio, asked)
             if before:
                 await asyncio.wait([before.task])
+            if self.waking:
+                # Only now is it known whether the one before was an answer.
+                reading = await self._without_the_word(self.waking, utterance, reading)
             if reading.confidence is None or reading.confidence >= SURE:
                 text = reading.text
             self._tell_final(utterance, reading)
         except (EngineError, Cancelled) as error:
             self._tell(Error(error="Not transcribed", details=str(error)))
+        except Exception:
+            log.exception("an utterance of %s was lost", self._session_id)
+            self._tell(Error(error="Not transcribed", details="a fault of ours: see the log"))
         finally:
             self._agreements.pop(utterance.utterance, None)
+            if self.waking:
+                self.waking.forget(utterance)
             self._wait_more(-seconds)
         return text
 

@@ -106,9 +106,13 @@ class Session:
     async def prepare(self) -> None:
         """Get ready all that may be missing. Raises `SourceError` or `DetectorError`."""
         await asyncio.to_thread(self.source.open)
-        detector = await asyncio.to_thread(make, self.profile.vad)
+        vad = self.profile.vad
+        if not self.profile.transcription.auto_start:
+            # Who waits for a word has to know where speech begins and ends.
+            vad = vad.model_copy(update={"enabled": True})
+        detector = await asyncio.to_thread(make, vad)
         await self._listen_for_words()
-        self._segmenter = Segmenter(detector, self.profile.vad, _interval(self.profile))
+        self._segmenter = Segmenter(detector, vad, _interval(self.profile))
         self._sound = Sound(self.source.device, self.profile.audio.channel)
         self._silence = Silence(self.source.rate)
         self._framer = Framer(self.source.rate, self.source.channels, self.profile.audio.gain)
@@ -214,7 +218,13 @@ class Session:
 
     def finish(self, fault: Exception | None) -> None:
         """Hear what is left. Called on the hearing thread."""
-        self._run_out()
+        try:
+            self._run_out()
+        except Exception as error:
+            # What broke the hearing breaks it again, and still the session has to end.
+            log.exception("session %s: what was left can't be heard", self.session_id)
+            fault = fault or error
+            self.flush()
         self._loop.call_soon_threadsafe(self._wind_up, fault)
 
     def note(self, news: News) -> None:
@@ -260,10 +270,9 @@ class Session:
                     self.reader.take(thing)
 
     def _take_news(self, news: News) -> None:
-        fault = self._sound.take(news)
         if not self.source.live:
             return  # A file or a client may be silent.
-        if fault:
+        if fault := self._sound.take(news):
             log.warning("session %s: %s: %s", self.session_id, fault.error, fault.details)
             self._tell(fault)
         else:
@@ -275,7 +284,8 @@ class Session:
         self._sound.measure(level.rms_dbfs)
         waking = self.reader.waking
         if waking and not level.speaking and not self.reader.busy:
-            waking.look_at_the_time(self._segmenter.seconds)
+            # Not the segmenter's time: the hearing thread is ahead of what is taken in here.
+            waking.look_at_the_time(level.at)
         self._tell(
             Level(
                 rms_dbfs=round(level.rms_dbfs, 1),
@@ -296,6 +306,9 @@ class Session:
 
     async def _end(self) -> None:
         await self.reader.wait()
+        if self._reason == "failed":
+            # Where the hearing failed the source knows nothing of it: let go of the device.
+            await asyncio.to_thread(self.source.stop)
         self._tell(SessionStopped(reason=self._reason))
         self.done.set()
 

@@ -3,10 +3,10 @@
     python -m benchmarks.fanout [--clients 100 1000 4000 10000] [--rounds 5]
 
 Ours (and its path without Hypercorn's inner types, "public"), the seed's own design (FastAPI under
-uvicorn, `send_json` to each client in turn), `websockets.broadcast`, and picows, all in one run. The
-server has one core, the clients the other; rounds are interleaved and medians told. An event is 200
-bytes. *CPU* is the server's for one event to one client, flat out; *p99* from the making of an event
-to its arrival, at ten a second; *KiB* what a connection takes of the server's memory.
+uvicorn, `send_json` to each client in turn), `websockets.broadcast`, and picows, all in one run.
+The server has one core, the clients the other; rounds are interleaved and medians told. An event
+is 200 bytes. *CPU* is the server's for one event to one client, flat out; *p99* from the making of
+an event to its arrival, at ten a second; *KiB* what a connection takes of the server's memory.
 """
 
 import argparse
@@ -26,6 +26,7 @@ from benchmarks.fanout_servers import SERVERS
 from tests.running import ROOT
 
 SERVER_CORE, CLIENT_CORE = 0, 1
+PINNED = ("taskset", "-c", str(SERVER_CORE))
 MARK = b'"details":"'
 DIGITS = 20
 
@@ -115,8 +116,7 @@ class Server:
 
     def __init__(self, name: str) -> None:
         self.process = subprocess.Popen(
-            ["taskset", "-c", str(SERVER_CORE), sys.executable, "-m", "benchmarks.fanout_servers"]
-            + [name],
+            [*PINNED, sys.executable, "-m", "benchmarks.fanout_servers", name],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

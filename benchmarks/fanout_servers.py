@@ -3,9 +3,9 @@
     python -m benchmarks.fanout_servers ours|public|fastapi|websockets|picows
 
 It prints its port. Then it takes lines on standard input: ``{"count": 100, "rate": 10}`` sends so
-many events at that rate, 0 for flat out, with at most `WINDOW` ahead of the last ``{"seen": 40}``; it
-answers with a line of the CPU seconds it took. ``{"memory": true}`` is answered with its resident
-bytes. Each event is 200 bytes of JSON, and the same work is done for it as the server would do.
+many events at that rate, 0 for flat out, with at most `WINDOW` ahead of the last ``{"seen": 40}``;
+it answers with a line of the CPU seconds it took. ``{"memory": true}`` is answered with its
+resident bytes. Each event is 200 bytes of JSON, and the same work is done for it as the server would do.
 """
 
 import asyncio
@@ -16,10 +16,12 @@ import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 WINDOW = 50
 SIZE = 200
+STATM = Path("/proc/self/statm")
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -62,7 +64,7 @@ class Talk:
                 self._seen = command["seen"]
                 self._moved.set()
             elif "memory" in command:
-                print(int(open("/proc/self/statm").read().split()[1]) * PAGE, flush=True)  # noqa: SIM115
+                print(int(STATM.read_text().split()[1]) * PAGE, flush=True)
             else:
                 self._seen = 0
                 task = asyncio.create_task(self._talk(command["count"], command["rate"]))
@@ -145,7 +147,7 @@ async def seed() -> None:
 
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", backlog=16_384))
     serving = asyncio.create_task(server.serve())
-    while not server.started:
+    while not server.started:  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     print(server.servers[0].sockets[0].getsockname()[1], flush=True)
     talking = asyncio.create_task(Talk(send).listen())

@@ -109,7 +109,8 @@ class VadPart(Part):
     """Voice activity detection: when somebody speaks."""
 
     enabled: bool = True
-    """False transcribes everything, cut at `max_utterance`."""
+    """False transcribes everything, cut at `max_utterance`; while a wake word is waited for, speech
+    is detected all the same."""
     detector_type: Literal["combined", "silero", "webrtc"] = "combined"
     """Who decides: Silero's judgment, WebRTC's energy and spectrum, or both."""
     sensitivity: float = Field(0.6, ge=0, le=1)
@@ -133,15 +134,15 @@ Phones = Annotated[str, StringConstraints(pattern=f"^{_PHONE}( {_PHONE})*$")]
 """Phones of the CMU dictionary (ARPAbet without stress), a space apart."""
 
 
-Spoken = Annotated[str, StringConstraints(pattern=r"\S", max_length=100)]
-"""A word or a phrase: not only spaces."""
+WakeName = Annotated[str, StringConstraints(max_length=100, pattern=r"^[^\n\r]*\S[^\n\r]*$")]
+"""One line, and not blank."""
 
 
 class WakeWordPart(Part):
     """Words that wake the transcription."""
 
     enabled: bool = False
-    words: list[Spoken] = Field(["jarvis"], min_length=1, max_length=32)
+    words: list[WakeName] = Field(["jarvis"], min_length=1, max_length=32)
     """Any of these wakes."""
     detector: Literal[
         "auto", "porcupine", "openwakeword", "microwakeword", "transcript", "pocketsphinx"

@@ -56,6 +56,8 @@ class Loudness:
     """Of the last frame; all zero and None without a detector."""
     speaking: bool
     """Between `SpeechBegan` and `SpeechFinished`."""
+    at: float
+    """Seconds of sound heard by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,7 +363,7 @@ class Segmenter:
             return
         rms = math.sqrt((power + kept.power) / LOUDNESS_EVERY)
         speaking = self._speech is not None and self._detector is not None
-        yield Loudness(_dbfs(rms), _dbfs(max(peak, kept.peak)), scores, speaking)
+        yield Loudness(_dbfs(rms), _dbfs(max(peak, kept.peak)), scores, speaking, self.seconds)
 
 
 def quietest(powers: list[float]) -> int:

@@ -1,5 +1,6 @@
 """Each check of the doctor, against real conditions."""
 
+import json
 import os
 import socket
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from backend.doctor import Doctor
 from backend.report import lines
 from backend.settings import Settings
+from backend.sound import cure
 from common.api import DoctorReport, Finding
 from common.events import AudioStatus
 
@@ -85,6 +87,53 @@ def test_the_session_that_listens_is_asked_for_the_level(tmp_path: Path) -> None
     silent = AudioStatus(device="x", silent=True, fault="nothing but zeros: unmute it")
     (level,) = found(Doctor(settings(tmp_path), listening=silent).examine(), "microphone level")
     assert (level.state, level.cure) == ("fault", "unmute it")
+
+
+@pytest.mark.parametrize(
+    ("fault", "what", "mend"),
+    [
+        (
+            f"the microphone 'HDA Intel PCH: ALC295 (hw:0,0)' gives nothing but zeros. {cure()}",
+            "the microphone 'HDA Intel PCH: ALC295 (hw:0,0)' gives nothing but zeros.",
+            cure(),
+        ),
+        (
+            "the microphone 'USB Audio: Front' is gone; waiting for it: plug it in again",
+            "the microphone 'USB Audio: Front' is gone; waiting for it",
+            "plug it in again",
+        ),
+        (
+            "the microphone 'USB Audio: Front' can't be opened: Busy; is it plugged in?",
+            "the microphone 'USB Audio: Front' can't be opened",
+            "Busy; is it plugged in?",
+        ),
+        (
+            "audio.device 'x' is none of the input devices (0: HDA (hw:0,0), 1: USB: Front): name",
+            "audio.device 'x' is none of the input devices (0: HDA (hw:0,0), 1: USB: Front)",
+            "name",
+        ),
+    ],
+)
+def test_a_device_s_name_is_not_taken_apart(
+    tmp_path: Path, fault: str, what: str, mend: str
+) -> None:
+    heard = AudioStatus(device="x", fault=fault)
+    (level,) = found(Doctor(settings(tmp_path), listening=heard).examine(), "microphone level")
+    assert (level.found, level.cure) == (what, mend)
+
+
+def test_a_wake_word_that_cannot_be_listened_for_is_a_fault_where_it_is_asked_for(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "profiles"
+    folder.mkdir()
+    wake_word = {"enabled": True, "detector": "porcupine"}
+    (folder / "mine.json").write_text(json.dumps({"wake_word": wake_word}))
+    report = Doctor(settings(tmp_path, default_profile="mine")).examine()
+    (fault,) = found(report, "wake word")
+    assert (fault.state, fault.found) == ("fault", "porcupine needs a key")
+    assert "PORCUPINE_ACCESS_KEY" in (fault.cure or "")
+    assert not report.healthy
 
 
 def test_a_damaged_profile_is_a_note_and_a_damaged_default_a_fault(tmp_path: Path) -> None:

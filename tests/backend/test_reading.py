@@ -13,10 +13,12 @@ from backend.engines import Audio, Reading, Wishes
 from backend.engines.desk import Desk
 from backend.hearing import RATE
 from backend.hearing.segmenter import Growing, Utterance
+from backend.hearing.wake import Choice, Spotted
 from backend.meters import Meters
 from backend.reading import CONTEXT, Reader, percentile, wishes
+from backend.waking import Waking
 from common.events import Error, Event, Transcription
-from common.profile import TranscriptionPart
+from common.profile import TranscriptionPart, WakeWordPart
 from tests.backend.engines.test_desk import SOON, Scribe, quiet
 
 
@@ -280,6 +282,33 @@ async def test_giving_up_leaves_nothing_waiting(table: Table) -> None:
     assert not table.reader.busy
     assert table.reader.waiting == 0
     assert not table.finals()
+
+
+class Reciter(Eager):
+    """Reads its texts one after the other, whatever it is given."""
+
+    def __init__(self, *texts: str) -> None:
+        super().__init__()
+        self._texts = iter(texts)
+
+    def final(self, utterance: str, audio: Audio, wishes: Wishes) -> Reading:
+        return Reading(next(self._texts))
+
+
+async def test_without_follow_up_one_answer_is_told_however_long_it_is_read() -> None:
+    """The second utterance is read before the first, whose word is misread, is answered."""
+    texts = ("her service lights on", "not for you", "lights on")
+    table = Table(TranscriptionPart(partials=False), Reciter(*texts))
+    part = WakeWordPart(enabled=True)
+    table.reader.waking = Waking(
+        part, Choice("porcupine", ""), always=False, tell=table.told.append
+    )
+    table.reader.waking.spot(Spotted("jarvis", None, 0.5, 1))
+    table.reader.take(spoken(1.5, 1))
+    table.reader.take(Utterance(2, 2.5, 4, 2.5, sound(1.5), cut=False))
+    await table.reader.wait()
+    assert table.finals() == ["lights on"]
+    assert await asyncio.to_thread(table.desk.close)
 
 
 def test_a_percentile_is_one_of_the_values() -> None:

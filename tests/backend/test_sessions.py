@@ -1,21 +1,27 @@
 """Sessions within the test's process: to a microphone made up, to files, fed by clients."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 
 from backend import sessions
 from backend.desks import Taken
+from backend.hearing import RATE, Samples, Scores
 from backend.meters import exposition
 from backend.parts import Parts
 from backend.problems import Problem
 from backend.settings import Settings
+from backend.sources import portaudio
 from common.api import ConfigureRequest, SessionRequest
-from common.events import Error, Event, SessionStopped, SystemStatus
-from common.profile import TranscriptionPart
-from tests.backend.sources.made_up import Fake, fake
+from common.events import Error, Event, Level, SessionStopped, SystemStatus
+from common.profile import TranscriptionPart, VadPart
+from tests.backend.sources.made_up import Fake, Stream, fake
 from tests.running import SOUNDS
 
 __all__ = ["fake"]
@@ -198,3 +204,79 @@ async def test_stop_breaks_off_a_start_that_waits(
     with pytest.raises(Problem, match="stopped before it was done"):
         await starting
     assert parts.sessions.all == []
+
+
+async def test_a_microphone_that_is_not_let_go_of_holds_up_no_stop(
+    fake: Fake, parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(portaudio, "PATIENCE", 0.05)
+    monkeypatch.setattr(portaudio, "PARTING", 0.1)
+    free = threading.Event()
+    monkeypatch.setattr(Stream, "abort", lambda self, ignore_errors: free.wait(20))
+    await parts.sessions.start(None, SPHINX)
+    try:
+        async with asyncio.timeout(5):
+            assert await parts.sessions.stop() == 1
+            with pytest.raises(Problem, match="doesn't answer"):
+                await parts.sessions.start(None, SPHINX)
+    finally:
+        free.set()
+    assert await asyncio.to_thread(fake.streams[0].closed.wait, 20)
+    assert await parts.sessions.start(None, SPHINX)
+
+
+async def test_the_zeros_of_a_file_are_no_fault(parts: Parts, tmp_path: Path) -> None:
+    path = tmp_path / "zeros.wav"
+    soundfile.write(path, np.zeros(round(2.2 * RATE), np.int16), RATE)
+    session = await parts.sessions.start(None, SPHINX | {"audio": {"source": f"file:{path}"}})
+    await session.done.wait()
+    status = session.audio_status()
+    assert (status.silent, status.fault, status.level_dbfs) == (False, None, -100)
+
+
+async def test_who_waits_for_a_word_detects_speech_whatever_the_profile_says(
+    fake: Fake, parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = Told(parts, monkeypatch)
+    config = {
+        "transcription": {"engine": "pocketsphinx", "auto_start": False},
+        "wake_word": {"enabled": True, "detector": "transcript"},
+        "vad": {"enabled": False, "detector_type": "webrtc"},
+    }
+    await parts.sessions.start(None, config)
+    for _ in range(1000):
+        fake.streams[0].give(7)
+    level = await told.until(lambda event: isinstance(event, Level))
+    assert isinstance(level, Level)
+    assert level.webrtc is not None
+
+
+class Broken:
+    """A detector that hears one frame and no more."""
+
+    start = at_once = hold = sure = 0.5
+
+    def __init__(self, vad: VadPart) -> None:
+        self._frames = 0
+
+    def __call__(self, frame: Samples) -> Scores:
+        self._frames += 1
+        if self._frames > 1:
+            raise RuntimeError("the detector broke")
+        return Scores(1.0)
+
+
+async def test_a_session_whose_hearing_fails_ends_and_lets_go_of_its_microphone(
+    fake: Fake, parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backend.session.make", Broken)
+    told = Told(parts, monkeypatch)
+    await parts.sessions.start(None, SPHINX)
+    for _ in range(1000):
+        fake.streams[0].give(100, 100)
+    await told.until(lambda event: isinstance(event, SessionStopped))
+    (error,) = [event for event in told.events if isinstance(event, Error)]
+    assert (error.details, error.recoverable) == ("the detector broke", False)
+    assert fake.streams[0].calls == ["abort", "close"]
+    await told.until(lambda event: isinstance(event, SystemStatus) and not event.running)
+    assert parts.sessions.main is None
