@@ -5,7 +5,8 @@
 It prints its port. Then it takes lines on standard input: ``{"count": 100, "rate": 10}`` sends so
 many events at that rate, 0 for flat out, with at most `WINDOW` ahead of the last ``{"seen": 40}``;
 it answers with a line of the CPU seconds it took. ``{"memory": true}`` is answered with its
-resident bytes. Each event is 200 bytes of JSON, and the same work is done for it as the server would do.
+resident bytes. Each event is 200 bytes of JSON, and the same work is done for it as the server
+would do.
 """
 
 import asyncio
