@@ -9,6 +9,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from backend.clock import Clock
 from backend.desks import Taken
@@ -69,6 +70,12 @@ class _Early:
         return wanted == (self.desk, self.utterance, self.samples, self.wishes)
 
 
+class Tell(Protocol):
+    """Publishes an event."""
+
+    def __call__(self, event: Event, sound: Samples | None = None) -> None: ...
+
+
 class Reader:
     """One session's way from sound to text."""
 
@@ -80,8 +87,9 @@ class Reader:
         clock: Clock,
         meters: Meters,
         *,
-        tell: Callable[[Event], None],
+        tell: Tell,
         backlog: Callable[[float], None],
+        keep_sound: bool = False,
     ) -> None:
         """Begin with nothing to read.
 
@@ -91,8 +99,9 @@ class Reader:
             taken: the engine's desk.
             clock: when the sound was heard.
             meters: where latencies are counted.
-            tell: publishes an event.
+            tell: publishes an event, and has the sound that goes with it kept.
             backlog: told the seconds of speech that wait for their final, when they change.
+            keep_sound: have the sound of finals kept.
 
         """
         self.taken = taken
@@ -109,6 +118,7 @@ class Reader:
         self._meters = meters
         self._tell = tell
         self._backlog = backlog
+        self._keep_sound = keep_sound
         self._latencies: deque[float] = deque(maxlen=256)
         self._worked = 0.0
         self._worked_on = 0.0
@@ -301,6 +311,7 @@ class Reader:
             )
             for word in reading.words
         ]
+        sound = heard.audio if is_final and self._keep_sound else None
         self._tell(
             Transcription(
                 text=text,
@@ -316,7 +327,8 @@ class Reader:
                 words=words if is_final and self._part.words else None,
                 latency=None if since is None else round(since, 3),
                 engine=self.taken.desk.engine.name,
-            )
+            ),
+            sound,
         )
 
     def _utterance_id(self, number: int) -> str:

@@ -94,6 +94,7 @@ class Session:
             meters,
             tell=self._tell,
             backlog=self._hold_back,
+            keep_sound=profile.audio.keep,
         )
         """What reads it."""
         self._sound = Sound(None, None)
@@ -295,7 +296,8 @@ class Session:
     async def _end(self) -> None:
         await self.reader.wait()
         self._tell(SessionStopped(reason=self._reason))
+        await self._bus.settle()
         self.done.set()
 
-    def _tell(self, event: Event) -> None:
-        self._bus.publish(event.model_copy(update={"session_id": self.session_id}))
+    def _tell(self, event: Event, sound: Samples | None = None) -> None:
+        self._bus.publish(event.model_copy(update={"session_id": self.session_id}), sound)

@@ -243,7 +243,9 @@ class Welcome(Event):
     recent: list[Transcription] = []
     """The last finals, oldest first."""
     gap: bool = False
-    """What ``since`` asked for is no longer held: history has it."""
+    """Finals that ``since`` asked for are neither held nor in history, or too many to send."""
+    from_history: int = 0
+    """So many finals follow from history; what else was told at their time is no longer held."""
 
 
 class Unknown(Event):
