@@ -9,7 +9,6 @@ import math
 from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from backend.clock import Clock
 from backend.desks import Taken
@@ -70,12 +69,6 @@ class _Early:
         return wanted == (self.desk, self.utterance, self.samples, self.wishes)
 
 
-class Tell(Protocol):
-    """Publishes an event."""
-
-    def __call__(self, event: Event, sound: Samples | None = None) -> None: ...
-
-
 class Reader:
     """One session's way from sound to text."""
 
@@ -87,9 +80,9 @@ class Reader:
         clock: Clock,
         meters: Meters,
         *,
-        tell: Tell,
+        tell: Callable[[Event], None],
         backlog: Callable[[float], None],
-        keep_sound: bool = False,
+        keep: Callable[[Event, Samples], None] | None = None,
     ) -> None:
         """Begin with nothing to read.
 
@@ -99,9 +92,9 @@ class Reader:
             taken: the engine's desk.
             clock: when the sound was heard.
             meters: where latencies are counted.
-            tell: publishes an event, and has the sound that goes with it kept.
+            tell: publishes an event.
             backlog: told the seconds of speech that wait for their final, when they change.
-            keep_sound: have the sound of finals kept.
+            keep: publishes a final and has its sound kept; None keeps none.
 
         """
         self.taken = taken
@@ -118,7 +111,7 @@ class Reader:
         self._meters = meters
         self._tell = tell
         self._backlog = backlog
-        self._keep_sound = keep_sound
+        self._keep = keep
         self._latencies: deque[float] = deque(maxlen=256)
         self._worked = 0.0
         self._worked_on = 0.0
@@ -311,8 +304,8 @@ class Reader:
             )
             for word in reading.words
         ]
-        sound = heard.audio if is_final and self._keep_sound else None
-        self._tell(
+        self._publish(
+            heard.audio,
             Transcription(
                 text=text,
                 is_final=is_final,
@@ -328,8 +321,13 @@ class Reader:
                 latency=None if since is None else round(since, 3),
                 engine=self.taken.desk.engine.name,
             ),
-            sound,
         )
+
+    def _publish(self, sound: Samples, event: Transcription) -> None:
+        if event.is_final and self._keep:
+            self._keep(event, sound)
+        else:
+            self._tell(event)
 
     def _utterance_id(self, number: int) -> str:
         return f"{self._session_id}-{number}"

@@ -94,7 +94,7 @@ class Session:
             meters,
             tell=self._tell,
             backlog=self._hold_back,
-            keep_sound=profile.audio.keep,
+            keep=self._tell_and_keep if profile.audio.keep else None,
         )
         """What reads it."""
         self._sound = Sound(None, None)
@@ -299,5 +299,8 @@ class Session:
         await self._bus.settle()
         self.done.set()
 
-    def _tell(self, event: Event, sound: Samples | None = None) -> None:
+    def _tell(self, event: Event) -> None:
+        self._bus.publish(event.model_copy(update={"session_id": self.session_id}))
+
+    def _tell_and_keep(self, event: Event, sound: Samples) -> None:
         self._bus.publish(event.model_copy(update={"session_id": self.session_id}), sound)

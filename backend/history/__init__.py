@@ -21,8 +21,9 @@ from backend.history.retention import Retention
 from backend.history.writer import NotWritten, Writer
 from backend.problems import Problem, missing, not_found
 from backend.settings import Settings
-from common.api import HistoryOverview, HistoryStatus
+from common.api import HistoryStatus
 from common.events import Error, Event, SessionStarted, SessionStopped, Transcription
+from common.history import HistoryOverview
 
 log = logging.getLogger(__name__)
 

@@ -3,12 +3,13 @@
 import contextlib
 import re
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from backend.history.tables import open_for_reading
-from common.api import (
+from common.export import export as written
+from common.history import (
+    ExportQuery,
     HistoryPage,
     HistoryPageQuery,
     HistoryQuery,
@@ -29,26 +30,37 @@ COLUMNS = "u.seq, u.event, u.audio"
 
 def find(connection: sqlite3.Connection, query: HistoryPageQuery) -> HistoryPage:
     """Return a page of utterances."""
-    oldest_first = query.order == "oldest"
-    found = list(every(connection, query, query.limit + 1, oldest_first=oldest_first))
+    rows = _rows(connection, query, "ASC" if query.order == "oldest" else "DESC", query.limit + 1)
+    found = [_utterance(seq, event, audio) for seq, event, audio, _ in rows]
     page = found[: query.limit]
     return HistoryPage(utterances=page, next=page[-1].seq if len(found) > len(page) else None)
 
 
-def every(
-    connection: sqlite3.Connection,
-    query: HistoryQuery,
-    limit: int = -1,
-    *,
-    oldest_first: bool = True,
-) -> Iterator[Utterance]:
-    """Yield what fits, one by one; -1 knows no limit."""
+def export(connection: sqlite3.Connection, query: ExportQuery) -> str:
+    """Return everything that fits as a file of the format, oldest first.
+
+    Sessions that had the same id are told apart by a number.
+    """
+    turns: dict[str, list[int]] = {}
+    found = []
+    for seq, event, audio, session in _rows(connection, query, "ASC", -1):
+        said = _utterance(seq, event, audio)
+        of_its_id = turns.setdefault(said.session_id or "", [])
+        if session not in of_its_id:
+            of_its_id.append(session)
+        if turn := of_its_id.index(session):
+            said = said.model_copy(update={"session_id": f"{said.session_id} ({turn + 1})"})
+        found.append(said)
+    return written(query.format, found)
+
+
+def _rows(
+    connection: sqlite3.Connection, query: HistoryQuery, order: Literal["ASC", "DESC"], limit: int
+) -> sqlite3.Cursor:
     source, conditions, given = _wanted(query)
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-    order = "ASC" if oldest_first else "DESC"
-    rows = f"SELECT {COLUMNS} FROM {source} {where} ORDER BY u.seq {order} LIMIT ?"
-    for seq, event, audio in connection.execute(rows, [*given, limit]):
-        yield _utterance(seq, event, audio)
+    rows = f"SELECT {COLUMNS}, u.session FROM {source} {where} ORDER BY u.seq {order} LIMIT ?"
+    return connection.execute(rows, [*given, limit])
 
 
 def one(connection: sqlite3.Connection, seq: int) -> Utterance | None:
@@ -82,14 +94,6 @@ def sessions(connection: sqlite3.Connection, query: PastSessionsQuery) -> PastSe
     ]
     page = found[: query.limit]
     return PastSessions(sessions=page, next=page[-1].seq if len(found) > len(page) else None)
-
-
-def listenings(connection: sqlite3.Connection, query: HistoryQuery) -> int:
-    """Return how many sessions what fits was said in: an id may have been used again."""
-    source, conditions, given = _wanted(query)
-    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-    counted = f"SELECT count(DISTINCT u.session) FROM {source} {where}"
-    return int(connection.execute(counted, given).fetchone()[0])
 
 
 def known(connection: sqlite3.Connection, session_id: str) -> bool:
