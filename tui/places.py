@@ -33,5 +33,8 @@ class Place:
         return screen
 
 
-PLACES = (Place("listen", "Listen", "1", "tui.screens.listen:ListenScreen", "Go to what is said"),)
+PLACES = (
+    Place("listen", "Listen", "1", "tui.screens.listen:ListenScreen", "Go to what is said"),
+    Place("history", "History", "3", "tui.screens.history:HistoryScreen", "Go to what was said"),
+)
 """In the order in which they are offered; the first is where one begins."""
