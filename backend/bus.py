@@ -5,16 +5,21 @@ encoded once. A subscriber that falls behind loses levels and superseded partial
 the newest takes the place of an older one that was not sent yet; durable events are never
 dropped. A subscriber with too many durable events waiting is `TooSlow` and must come back with
 ``since``.
+
+A final is in history before anyone is told of it: events wait in line behind one that is being
+written, so that their order is that of their numbers. Levels, which have neither, don't wait.
 """
 
 import asyncio
 import time
 import uuid
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
+from backend.hearing import Samples
 from common.events import Event, Level, Transcription, encode
 
 HELD = 8192
@@ -152,19 +157,37 @@ class Subscription:
             setattr(self._dropped, kind, getattr(self._dropped, kind) + 1)
 
 
+class Keeper(Protocol):
+    """Who writes events down before they are told."""
+
+    def keep(self, event: Event, sound: Samples | None) -> "asyncio.Future[None] | None":
+        """Begin to write an event; return what ends when that is done, None if nobody must wait."""
+
+
 class Bus:
     """The one publisher. Make it on the event loop it shall live on."""
 
-    def __init__(self) -> None:
+    def __init__(self, first: int | None = None, keeper: Keeper | None = None) -> None:
+        """Begin to number.
+
+        Args:
+            first: the number before the first event's; None takes the time's.
+            keeper: who writes down what must be before it is told.
+
+        """
         self.server_id = uuid.uuid4().hex
         # Numbers go on growing over restarts, so that an old one is never taken for a new one.
-        self.seq = int(time.time() * 1000)
+        self.seq = int(time.time() * 1000) if first is None else first
+        """The newest event's that was told."""
         self.first = self.seq
         """Everything numbered above this was published by this bus."""
         self.recent: deque[Transcription] = deque(maxlen=RECENT)
         self.dropped = Dropped()
         self.closed = asyncio.Event()
         """Set when the server leaves."""
+        self._numbered = self.seq
+        self._keeper = keeper
+        self._line: deque[tuple[Event, asyncio.Future[None] | None]] = deque()
         self._held: deque[tuple[Event, str]] = deque(maxlen=HELD)
         self._subscriptions: set[Subscription] = set()
         self._empty = asyncio.Event()
@@ -181,29 +204,67 @@ class Bus:
         """How many events that may not be dropped wait for the slowest subscriber."""
         return max((subscription.depth for subscription in self._subscriptions), default=0)
 
-    def publish(self, event: Event) -> None:
-        """Number the event if it is durable, and tell everyone who wants it. On the loop only."""
+    def publish(self, event: Event, sound: Samples | None = None) -> None:
+        """Number the event if it is durable, and tell everyone who wants it. On the loop only.
+
+        Args:
+            event: what happened.
+            sound: what to keep with it in history.
+
+        """
+        written = None
         if event.numbered():
-            self.seq += 1
-            event = event.model_copy(update={"seq": self.seq})
+            self._numbered += 1
+            event = event.model_copy(update={"seq": self._numbered})
+            written = self._keeper.keep(event, sound) if self._keeper else None
         elif not self._subscriptions:
             return
+        if isinstance(event, Level) or (written is None and not self._line):
+            self._deliver(event)
+            return
+        self._line.append((event, written))
+        if written:
+            written.add_done_callback(self._move_up)
+
+    def _move_up(self, _: object) -> None:
+        """Tell what need not wait any longer."""
+        while self._line and _is_written(self._line[0][1]):
+            self._deliver(self._line.popleft()[0])
+
+    async def settle(self) -> None:
+        """Return when everything that was published until now has been told."""
+        while self._line:
+            last = [written for _, written in self._line if written]
+            await asyncio.wait(last)
+            await asyncio.sleep(0)  # The line moves up in callbacks of the same turn.
+
+    def _deliver(self, event: Event) -> None:
         text = encode(event)
         if event.seq is not None:
+            self.seq = event.seq
             self._held.append((event, text))
         if isinstance(event, Transcription) and event.is_final:
             self.recent.append(event)
         for subscription in self._subscriptions:
             subscription.offer(event, text)
 
+    def forget(self, numbers: Set[int]) -> None:
+        """Hold finals no longer: whoever resumes isn't told them again."""
+        self._held = deque((one for one in self._held if one[0].seq not in numbers), maxlen=HELD)
+        self.recent = deque((one for one in self.recent if one.seq not in numbers), maxlen=RECENT)
+
     def tell(self, event: Event) -> None:
         """`publish`, from any thread."""
         self._loop.call_soon_threadsafe(self.publish, event)
 
+    @property
+    def oldest(self) -> int:
+        """The number of the oldest event that is held; of the next one if there is none."""
+        return (self._held[0][0].seq if self._held else None) or self.seq + 1
+
     def missing_since(self, since: int) -> bool:
         """Whether some events after that number are no longer held, or never were ours."""
-        oldest = self._held[0][0].seq if self._held else self.seq + 1
-        return since > self.seq or since < self.first or since + 1 < (oldest or 0)
+        return since > self.seq or since < self.first or since + 1 < self.oldest
 
     @contextmanager
     def subscribe(self, wanted: Wanted, since: int | None = None) -> Iterator[Subscription]:
@@ -245,3 +306,7 @@ class Bus:
         except TimeoutError:
             return False
         return True
+
+
+def _is_written(written: "asyncio.Future[None] | None") -> bool:
+    return written is None or written.done()

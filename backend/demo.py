@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import sys
+import tempfile
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Mapping
 from contextlib import suppress
@@ -41,7 +42,13 @@ async def play(path: Path, transcription: Mapping[str, Any], about: str) -> int:
     When cancelled it ends both. Each is told once: a second signal would cost the server the
     speech in progress.
     """
-    server = await _started_server()
+    # What the demo says is no history of the user's.
+    with tempfile.TemporaryDirectory() as folder:
+        return await _play(path, transcription, about, folder)
+
+
+async def _play(path: Path, transcription: Mapping[str, Any], about: str, folder: str) -> int:
+    server = await _started_server(folder)
     address: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
     telling = asyncio.create_task(_pass_on(server, address))
     console: Process | None = None
@@ -63,10 +70,10 @@ async def play(path: Path, transcription: Mapping[str, Any], about: str) -> int:
         await telling
 
 
-async def _started_server() -> Process:
+async def _started_server(folder: str) -> Process:
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "backend", "serve", "--port", "0"),
-        *("--log-level", "INFO", "--log-format", "text"),
+        *("--data-dir", folder, "--log-level", "INFO", "--log-format", "text"),
         env=_environment(),
         stderr=PIPE,
         limit=LONGEST_LINE,

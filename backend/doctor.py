@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import socket
+import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -28,13 +29,15 @@ from backend.hearing import vad as vads
 from backend.hearing.spotters import KEYS, WakeError, installed
 from backend.hearing.wake import choose as choose_spotter
 from backend.hearing.wake import make as make_spotter
+from backend.history import NAME as HISTORY
+from backend.history.search import examine
 from backend.settings import Settings, variable
 from backend.sound import cure
 from backend.sources import SourceError
 from backend.sources.portaudio import devices, find, portaudio
 from backend.sources.tap import Mono, Tap
 from common import VERSION
-from common.api import DoctorReport, Finding
+from common.api import DoctorReport, Finding, HistoryStatus
 from common.events import AudioStatus
 from common.profile import BUILTIN, Profile, VadPart
 
@@ -60,6 +63,8 @@ class Doctor:
     """Why the environment was refused; ``settings`` are then the defaults."""
     listening: AudioStatus | None = None
     """What a session hears now: the device isn't opened a second time."""
+    history: HistoryStatus | None = None
+    """How the server that asks does with its history."""
     serving: bool = False
     """Asked by the server that these settings are of."""
     _found: bool = False
@@ -86,6 +91,7 @@ class Doctor:
         yield "keys", self._keys
         yield "port", self._port
         yield "folders", self._folders
+        yield "history", self._history
 
     @property
     def _needs_microphone(self) -> bool:
@@ -273,6 +279,24 @@ class Doctor:
             free = shutil.disk_usage(nearest).free / 2**30
             found = f"{folder} can be written, {free:.1f} GiB free"
             yield ("ok", found, None) if free > LITTLE_ROOM else ("note", found, "make room")
+
+    def _history(self) -> Iterator[Spec]:
+        path = self.settings.data_dir / HISTORY
+        if not self.settings.history:
+            yield "note", "off: what is said isn't written", f"set {variable('history')}=true"
+        elif self.history and self.history.fault:
+            yield "fault", *_halves(self.history.fault)
+        elif not path.exists():
+            yield "ok", f"{path} will be made when the server starts", None
+        else:
+            try:
+                utterances, sessions = examine(path)
+            except sqlite3.Error as error:
+                mend = "the server moves a damaged file aside and begins a new one"
+                yield "fault", f"{path} can't be read: {error}", mend
+                return
+            mib = path.stat().st_size / 2**20
+            yield "ok", f"{utterances} utterances of {sessions} sessions, {mib:.1f} MiB", None
 
 
 def _run(name: str, check: Callable[[], Iterator[Spec]]) -> list[Finding]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 SECONDS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30)
 FACTORS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 5)
+HISTORY_STATES = ("on", "off", "failing")
 STATES = ("unloaded", "loading", "ready", "failed")
 
 
@@ -87,7 +88,20 @@ class _Reader(Collector):
         yield CounterMetricFamily(
             "stt_overruns", "Blocks before which the audio system lost sound", sessions.overruns
         )
+        yield from self._history()
         yield from self._engines()
+
+    def _history(self) -> Iterable[Metric]:
+        history = self._parts.history
+        now = history.status()
+        states = GaugeMetricFamily("stt_history_state", "1 is the state", labels=["state"])
+        for one in HISTORY_STATES:
+            states.add_metric([one], int(one == now.state))
+        yield states
+        yield CounterMetricFamily("stt_history_written", "What was committed", history.written)
+        yield CounterMetricFamily("stt_history_lost", "What was not written", now.lost)
+        yield GaugeMetricFamily("stt_history_waiting", "What waits to be written", now.waiting)
+        yield GaugeMetricFamily("stt_history_bytes", "Disk in use, sound included", now.bytes)
 
     def _engines(self) -> Iterable[Metric]:
         labels = ["engine", "model"]

@@ -5,13 +5,12 @@ which OpenAPI has no words for, are told in the description, and their events as
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Literal
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from backend import meters
+from backend.operations import HISTORY, SESSION, Json, Operation
 from common import VERSION
 from common.api import (
     AudioHello,
@@ -41,8 +40,6 @@ from common.api import (
 )
 from common.events import KINDS
 from common.profile import NAME, Profile
-
-Json = dict[str, Any]
 
 SCHEMAS = "#/components/schemas/"
 REFUSALS = {
@@ -83,49 +80,18 @@ Where the server wants a token, both sockets take it as REST does; a browser off
 
 TAGS = {
     "system": "The server, its own listening, profiles and devices.",
+    "history": "What was said, found again, written as files, and forgotten.",
     "transcription": "Recordings, sessions that a client feeds, and the engine.",
     "server": "What stands outside the versioned interface.",
 }
 
 PROFILE_NAME: Json = {"type": "string", "pattern": f"^{NAME.pattern}$"}
-SESSION_ID: Json = {"type": "string", "minLength": 1}
 FILE_NAME: Json = {"type": "string", "minLength": 1}
 QUERY = ("format", "session_id", "is_final", "language", "prompt", "words")
 """The fields of `TranscribeRequest` that may stand in the query or a form."""
 
 
-@dataclass(frozen=True)
-class Operation:
-    """One method of one path."""
-
-    method: Literal["get", "post", "put", "delete"]
-    path: str
-    summary: str
-    answer: type[BaseModel] | str
-    """The shape of the answer's JSON, or the content type of one that isn't."""
-    takes: type[BaseModel] | None = None
-    """The shape of the body."""
-    refusals: tuple[int, ...] = ()
-    """The statuses it may refuse with, beside those that all have."""
-    open: bool = False
-    """It wants no token."""
-    parameters: tuple[tuple[str, Json], ...] = ()
-    """Names in the path, and what they may be."""
-
-    @property
-    def tag(self) -> str:
-        parts = self.path.split("/")
-        return parts[3] if self.path.startswith("/api/v1/") else "server"
-
-    @property
-    def name(self) -> str:
-        """A word for programs that make clients from the document: ``post_system_start``."""
-        words = self.path.removeprefix("/api/v1").replace(".", "_").split("/")
-        return "_".join([self.method, *(word.strip("{}") for word in words if word)])
-
-
 _PROFILE = (("name", PROFILE_NAME),)
-_SESSION = (("session_id", SESSION_ID),)
 _FILE = (("name", FILE_NAME),)
 _V1 = "/api/v1"
 
@@ -225,7 +191,7 @@ OPERATIONS = (
         Success[SessionClosed],
         None,
         (404,),
-        parameters=_SESSION,
+        parameters=SESSION,
     ),
     Operation(
         "post",
@@ -235,6 +201,7 @@ OPERATIONS = (
         TranscribeRequest,
         (400, 404, 409, 413, 415, 503),
     ),
+    *HISTORY,
 )
 
 
@@ -283,11 +250,13 @@ def _operation(operation: Operation, wants_token: bool) -> Json:
             },
         },
     }
-    if operation.parameters:
-        told["parameters"] = [
-            {"name": name, "in": "path", "required": True, "schema": schema}
-            for name, schema in operation.parameters
-        ]
+    parameters = [
+        {"name": name, "in": "path", "required": True, "schema": schema}
+        for name, schema in operation.parameters
+    ]
+    parameters += _asked(operation.asks) if operation.asks else ()
+    if parameters:
+        told["parameters"] = parameters
     if operation.takes is TranscribeRequest:
         told["parameters"] = list(_query())
         told["requestBody"] = {"required": True, "content": _audio()}
@@ -310,13 +279,18 @@ def _content(answer: type[BaseModel] | str) -> Json:
 
 
 def _query() -> Iterator[Json]:
-    fields = TranscribeRequest.model_json_schema()["properties"]
-    for name in QUERY:
+    return (told for told in _asked(TranscribeRequest) if told["name"] in QUERY)
+
+
+def _asked(shape: type[BaseModel]) -> Iterator[Json]:
+    schema = shape.model_json_schema()
+    for name, field in schema["properties"].items():
         yield {
             "name": name,
             "in": "query",
-            "description": fields[name].get("description", ""),
-            "schema": _without_null(fields[name]),
+            "description": field.get("description", ""),
+            "required": name in schema.get("required", ()),
+            "schema": _without_null(field),
         }
 
 

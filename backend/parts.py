@@ -13,6 +13,7 @@ from backend.bus import Bus
 from backend.desks import Desks
 from backend.doctor import Doctor
 from backend.hearing.ears import Ears
+from backend.history import History
 from backend.meters import Meters
 from backend.sessions import Sessions
 from backend.settings import Settings
@@ -31,6 +32,7 @@ class Parts:
 
     settings: Settings
     bus: Bus
+    history: History
     ears: Ears
     desks: Desks
     sessions: Sessions
@@ -46,17 +48,21 @@ class Parts:
     @classmethod
     def of(cls, settings: Settings) -> "Parts":
         """Make them, on the event loop they shall live on."""
-        bus, ears, meters = Bus(), Ears(), Meters()
+        history = History(settings)
+        bus = Bus(history.open(), history)
+        history.tell, history.forgotten = bus.publish, bus.forget
+        ears, meters = Ears(), Meters()
         desks = Desks(bus)
         sessions = Sessions(settings, bus, ears, desks, meters)
         recordings = ThreadPoolExecutor(settings.max_uploads, "recording")
-        return cls(settings, bus, ears, desks, sessions, meters, recordings)
+        return cls(settings, bus, history, ears, desks, sessions, meters, recordings)
 
     async def close(self) -> None:
         """End every thread."""
         self.recordings.shutdown(wait=False, cancel_futures=True)
         await self.desks.close()
         await asyncio.to_thread(self.ears.close)
+        await asyncio.to_thread(self.history.close)
 
     async def examine(self) -> DoctorReport:
         """Look at what the server needs of this machine. Who asks meanwhile gets the same."""
@@ -67,6 +73,7 @@ class Parts:
                 self.settings,
                 listening=main.audio_status() if main and live else None,
                 serving=True,
+                history=self.history.status(),
             )
             self._examining = asyncio.ensure_future(asyncio.to_thread(doctor.examine))
         return await asyncio.shield(self._examining)

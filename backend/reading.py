@@ -87,6 +87,7 @@ class Reader:
         *,
         tell: Callable[[Event], None],
         backlog: Callable[[float], None],
+        keep: Callable[[Event, Samples], None] | None = None,
     ) -> None:
         """Begin with nothing to read.
 
@@ -98,6 +99,7 @@ class Reader:
             meters: where latencies are counted.
             tell: publishes an event.
             backlog: told the seconds of speech that wait for their final, when they change.
+            keep: publishes a final and has its sound kept; None keeps none.
 
         """
         self.taken = taken
@@ -114,6 +116,7 @@ class Reader:
         self._meters = meters
         self._tell = tell
         self._backlog = backlog
+        self._keep = keep
         self._latencies: deque[float] = deque(maxlen=256)
         self._worked = 0.0
         self._worked_on = 0.0
@@ -334,7 +337,8 @@ class Reader:
             )
             for word in reading.words
         ]
-        self._tell(
+        self._publish(
+            heard.audio,
             Transcription(
                 text=text,
                 is_final=is_final,
@@ -349,8 +353,14 @@ class Reader:
                 words=words if is_final and self._part.words else None,
                 latency=None if since is None else round(since, 3),
                 engine=self.taken.desk.engine.name,
-            )
+            ),
         )
+
+    def _publish(self, sound: Samples, event: Transcription) -> None:
+        if event.is_final and self._keep:
+            self._keep(event, sound)
+        else:
+            self._tell(event)
 
     def _utterance_id(self, number: int) -> str:
         return f"{self._session_id}-{number}"

@@ -145,6 +145,7 @@ async def _leave(parts: Parts) -> None:
         parts.sessions.leave(parts.settings.leave_seconds),
         parts.wait_for_uploads(parts.settings.leave_seconds),
     )
+    await parts.bus.settle()
     parts.bus.close()
     await parts.bus.wait_until_empty(0.5)
 

@@ -94,6 +94,7 @@ class Session:
             meters,
             tell=self._tell,
             backlog=self._hold_back,
+            keep=self._tell_and_keep if profile.audio.keep else None,
         )
         """What reads it."""
         self._sound = Sound(None, None)
@@ -294,6 +295,8 @@ class Session:
                 webrtc=level.scores.webrtc,
                 silero=None if level.scores.silero is None else round(level.scores.silero, 3),
                 speaking=level.speaking,
+                threshold=None if level.threshold is None else round(level.threshold, 3),
+                noise_floor_dbfs=round(level.floor_dbfs, 1),
             )
         )
 
@@ -310,10 +313,14 @@ class Session:
             # Where the hearing failed the source knows nothing of it: let go of the device.
             await asyncio.to_thread(self.source.stop)
         self._tell(SessionStopped(reason=self._reason))
+        await self._bus.settle()
         self.done.set()
 
     def _tell(self, event: Event) -> None:
         self._bus.publish(event.model_copy(update={"session_id": self.session_id}))
+
+    def _tell_and_keep(self, event: Event, sound: Samples) -> None:
+        self._bus.publish(event.model_copy(update={"session_id": self.session_id}), sound)
 
 
 def _interval(profile: Profile) -> float | None:

@@ -83,6 +83,12 @@ class Settings(BaseModel):
     """Sessions open at a time."""
     max_connections: int = Field(1000, ge=1, le=100_000)
     """WebSocket clients at a time."""
+    history: bool = True
+    """Write down what is said, in data_dir."""
+    history_days: float = Field(90, ge=0, le=100_000)
+    """Days for which history is kept; 0 is for ever."""
+    history_mb: int = Field(1024, ge=0, le=10_000_000)
+    """Largest size of history, kept sound included, in MiB; 0 is no limit."""
     leave_seconds: float = Field(10, ge=0, le=300)
     """How long speech in progress may take to be finished when the server is stopped."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

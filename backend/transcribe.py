@@ -17,7 +17,7 @@ async def transcribe_file(settings: Settings, path: Path, wanted: Mapping[str, A
 
     That is 1 also for a recording that breaks off, after the words that were left of it.
     """
-    parts = Parts.of(settings)
+    parts = Parts.of(settings.model_copy(update={"history": False}))
     given = {name: wish for name, wish in wanted.items() if wish is not None}
     try:
         _, profile = parts.sessions.resolve(None, {"transcription": given})

@@ -64,6 +64,7 @@ class Status(Shape):
     audio: AudioStatus
     wake_word: "WakeWordStatus | None" = None
     """Null where nothing listens, or the profile has no wake word."""
+    history: "HistoryStatus | None" = None
 
 
 class WakeWordStatus(Shape):
@@ -75,6 +76,21 @@ class WakeWordStatus(Shape):
     words: list[str]
     awake: bool
     """What is said now is transcribed."""
+
+
+class HistoryStatus(Shape):
+    """Whether what is said is written down."""
+
+    state: Literal["on", "off", "failing"]
+    """``failing``: finals are told unwritten, and written once that works again."""
+    fault: str | None = None
+    """Why it is failing, or off against the settings, and how to mend it."""
+    waiting: int = 0
+    """Finals and marks of sessions that wait to be written."""
+    lost: int = 0
+    """How many were not written, and won't be."""
+    bytes: int = 0
+    """Disk in use when it was last looked at, sound included."""
 
 
 class Finding(Shape):

@@ -37,6 +37,7 @@ from common.api import (
     Success,
     Transcript,
 )
+from common.past import History
 from common.problems import Broken, ClientError, Refused, Unauthorized, Unreachable, refusal
 from common.profile import faults
 from common.stream import AudioUpload, EventStream, Link
@@ -201,6 +202,11 @@ class Client:
             timeout=self._patient,
         )
         return _shaped(response, Transcript)
+
+    @property
+    def history(self) -> "History":
+        """What was said before, to be searched, written as a file and deleted."""
+        return History(self._ask)
 
     def events(
         self,

@@ -182,6 +182,10 @@ class Level(Event):
     silero: float | None = None
     """Silero's own probability, 0 to 1, where it is asked."""
     speaking: bool
+    threshold: float | None = None
+    """`speech` from which speech begins, as the profile's `vad` has it; null without a detector."""
+    noise_floor_dbfs: float | None = None
+    """How loud the room is: the least that the sound sank to in the last seconds."""
 
 
 class ModelProgress(Event):
@@ -243,7 +247,9 @@ class Welcome(Event):
     recent: list[Transcription] = []
     """The last finals, oldest first."""
     gap: bool = False
-    """What ``since`` asked for is no longer held: history has it."""
+    """Finals that ``since`` asked for are neither held nor in history, or too many to send."""
+    from_history: int = 0
+    """So many finals follow from history; what else was told at their time is no longer held."""
 
 
 class Unknown(Event):

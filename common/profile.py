@@ -170,6 +170,8 @@ class AudioPart(Part):
     mix of all."""
     gain: float = Field(1.0, gt=0, le=100)
     """Factor on the samples."""
+    keep: bool = False
+    """Keep the sound of what was said, in the server's history, for as long as its words."""
 
 
 # What `Profile._something_must_start_it` refuses, in the words of JSON Schema.

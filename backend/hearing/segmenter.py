@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from backend.hearing import FRAME, RATE, Detector, Samples, Scores
+from backend.hearing.floor import NoiseFloor
 from common.profile import VadPart
 
 CONFIRM_WITHIN = 3
@@ -58,6 +59,10 @@ class Loudness:
     """Between `SpeechBegan` and `SpeechFinished`."""
     at: float
     """Seconds of sound heard by then."""
+    threshold: float | None
+    """`Scores.speech` from which speech begins; None without a detector."""
+    floor_dbfs: float
+    """How loud the room is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +187,7 @@ class Segmenter:
         self._speech: _Speech | None = None
         self._numbers = 0
         self._loudest = (0.0, 0.0)
+        self._floor = NoiseFloor()
         self.score = 0.0
         """The last frame's `Scores.speech`; 1 without a detector."""
 
@@ -228,6 +234,7 @@ class Segmenter:
         voiced = self._detector is None or score >= self._detector.hold
         kept = _Kept(frame, power, peak, score, voiced)
         self._kept.append(kept)
+        self._floor.take(power)
         self._heard += 1
         return kept
 
@@ -363,7 +370,9 @@ class Segmenter:
             return
         rms = math.sqrt((power + kept.power) / LOUDNESS_EVERY)
         speaking = self._speech is not None and self._detector is not None
-        yield Loudness(_dbfs(rms), _dbfs(max(peak, kept.peak)), scores, speaking, self.seconds)
+        threshold = self._detector.start if self._detector else None
+        loudest, floor = _dbfs(max(peak, kept.peak)), _dbfs(math.sqrt(self._floor.power))
+        yield Loudness(_dbfs(rms), loudest, scores, speaking, self.seconds, threshold, floor)
 
 
 def quietest(powers: list[float]) -> int:

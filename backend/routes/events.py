@@ -5,12 +5,12 @@ import time
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from backend.bus import Bus, Subscription, TooSlow, Wanted
+from backend.bus import HELD, Bus, Subscription, TooSlow, Wanted
 from backend.parts import Parts
 from backend.problems import Problem, bad_request
 from backend.sockets import RESTART, TRY_LATER, Socket
 from common import PROTOCOL, VERSION
-from common.events import EVENT_NAMES, Error, Event, Unknown, Welcome
+from common.events import EVENT_NAMES, Error, Event, Transcription, Unknown, Welcome
 from common.profile import faults
 
 QUERY = ("events", "session", "levels", "since")
@@ -45,7 +45,13 @@ async def serve_events(socket: Socket, here: Parts) -> None:
     await socket.accept()
     with here.bus.subscribe(wanted, since) as subscription:
         # Made in the same breath as the subscription, so that nothing falls in between.
-        await socket.tell(_welcome(here, since))
+        welcome, oldest = _welcome(here), here.bus.oldest
+        past, gap = await _past(here, since, oldest)
+        past = [event for event in past if wanted.matches(event)]
+        update = {"gap": gap, "from_history": len(past)}
+        await socket.tell(welcome.model_copy(update=update))
+        for event in past:
+            await socket.tell(event)
         await _converse(socket, subscription, here.bus)
 
 
@@ -137,7 +143,17 @@ def _since(text: str | None) -> int | None:
     return int(text)
 
 
-def _welcome(here: Parts, since: int | None) -> Welcome:
+async def _past(here: Parts, since: int | None, oldest: int) -> tuple[list[Transcription], bool]:
+    """Return the finals after a number that are no longer held, and whether some are missing."""
+    if since is None or not here.bus.missing_since(since):
+        return [], False
+    if since > here.bus.seq:
+        return [], True  # It can't be ours: all that is held is sent.
+    told, whole = await here.history.told(since, oldest, HELD)
+    return [Transcription.model_validate_json(text) for text in told], not whole
+
+
+def _welcome(here: Parts) -> Welcome:
     main = here.sessions.main
     return Welcome(
         protocol=PROTOCOL,
@@ -148,5 +164,4 @@ def _welcome(here: Parts, since: int | None) -> Welcome:
         profile=main.name if main else None,
         active_features=here.sessions.active_features(),
         recent=list(here.bus.recent),
-        gap=since is not None and here.bus.missing_since(since),
     )

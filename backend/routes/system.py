@@ -58,6 +58,7 @@ async def tell_status() -> Response:
             sessions=[session.info() for session in here.sessions.all],
             engine=await here.sessions.engine_status(),
             audio=main.audio_status() if main else AudioStatus(),
+            history=here.history.status(),
             wake_word=main.reader.waking.status() if main and main.reader.waking else None,
         )
     )

@@ -198,6 +198,7 @@ async def _take_chunk(here: Parts, wish: TranscribeRequest, spool: IO[bytes]) ->
         here.sessions.keep_alive(session)  # A long chunk may take longer than it may be idle.
     if wish.is_final:
         await here.sessions.close(session.session_id)
+    await here.bus.settle()  # What is answered is in history.
     return _so_far(session)
 
 

@@ -35,11 +35,16 @@ export function setDoorkeeper(ask) {
 }
 
 /** Return the answer's JSON. Throws `Refused`. */
-export async function call(method, path, body) {
+export const call = (method, path, body) => ask(method, path, body, (response) => response.json());
+
+/** Return the answer's text. Throws `Refused`. */
+export const callForText = (path) => ask("GET", path, undefined, (response) => response.text());
+
+async function ask(method, path, body, read) {
   for (;;) {
     const used = held;
     const response = await send(method, path, body);
-    const answer = await response.json().catch(() => null);
+    const answer = await (response.ok ? read(response) : response.json()).catch(() => null);
     if (response.ok) return answer;
     // Another request may have asked for the token meanwhile.
     if (response.status === 401 && (held !== used || (await doorkeeper(used !== "")))) continue;

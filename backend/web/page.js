@@ -3,6 +3,7 @@
 import { call, forgetToken, hasToken, setDoorkeeper } from "./api.js";
 import { $ } from "./dom.js";
 import { edit, wireEditor } from "./editor.js";
+import { wireHistory } from "./history.js";
 import { Link } from "./link.js";
 import { loadProfiles, ownSession, showServer, wireListen } from "./listen.js";
 import * as meter from "./meter.js";
@@ -195,6 +196,7 @@ wireToken();
 wireListen(take);
 meter.wireMeter();
 transcript.wireTranscript();
+wireHistory();
 wireEditor((name) => loadProfiles(name).catch(complain));
 $("edit").addEventListener("click", () => edit($("profile").value).catch(complain));
 $("retry").addEventListener("click", () => link.retryNow());

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from backend.bus import BACKLOG, HELD, Bus, Subscription, TooSlow, Wanted
-from common.events import Error, Level, SystemStatus, Transcription
+from common.events import Error, Event, Level, SystemStatus, Transcription
 
 EVERYTHING = Wanted()
 
@@ -178,3 +178,60 @@ async def test_who_comes_after_the_close_is_sent_away() -> None:
     bus.close()
     with bus.subscribe(Wanted()) as subscription:
         assert [text async for text in subscription] == []
+
+
+class Slow:
+    """A keeper that writes when it is told to."""
+
+    def __init__(self) -> None:
+        self.pending: list[asyncio.Future[None]] = []
+
+    def keep(self, event: Event, sound: object) -> "asyncio.Future[None] | None":
+        if not isinstance(event, Transcription):
+            return None
+        self.pending.append(asyncio.get_running_loop().create_future())
+        return self.pending[-1]
+
+
+async def test_finals_written_out_of_turn_are_told_in_turn() -> None:
+    keeper = Slow()
+    bus = Bus(100, keeper)
+    with bus.subscribe(EVERYTHING) as subscription:
+        for text in ("one", "two", "three"):
+            bus.publish(words(text, text, final=True))
+        bus.publish(SystemStatus(running=True))
+        assert bus.seq == 100
+        for late in (keeper.pending[2], keeper.pending[1]):
+            late.set_result(None)
+        await asyncio.sleep(0)
+        assert bus.seq == 100, "the first holds up the others"
+        settled = asyncio.create_task(bus.settle())
+        await asyncio.sleep(0)
+        assert not settled.done()
+        keeper.pending[0].set_result(None)
+        await asyncio.wait_for(settled, 1)
+        got = await waiting(bus, subscription)
+    assert [event["seq"] for event in got] == [101, 102, 103, 104]
+
+
+async def test_who_comes_while_a_final_is_written_is_told_it_once() -> None:
+    keeper = Slow()
+    bus = Bus(100, keeper)
+    bus.publish(words("hello", final=True))
+    with bus.subscribe(EVERYTHING, since=100) as subscription:
+        assert bus.seq == 100
+        keeper.pending[0].set_result(None)
+        await bus.settle()
+        got = await waiting(bus, subscription)
+    assert [event["seq"] for event in got] == [101]
+
+
+async def test_what_is_forgotten_is_not_told_again() -> None:
+    bus = Bus(100)
+    for text in ("one", "two"):
+        bus.publish(words(text, text, final=True))
+    bus.forget({101})
+    assert [final.text for final in bus.recent] == ["two"]
+    with bus.subscribe(EVERYTHING, since=100) as subscription:
+        got = await waiting(bus, subscription)
+    assert [event["text"] for event in got] == ["two"]

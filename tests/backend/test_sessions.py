@@ -31,7 +31,7 @@ SPHINX = {"transcription": {"engine": "pocketsphinx"}, "audio": {"device": "fron
 
 @pytest.fixture
 async def parts() -> AsyncIterator[Parts]:
-    made = Parts.of(Settings())
+    made = Parts.of(Settings(history=False))
     yield made
     await made.sessions.leave(5)
     await made.close()

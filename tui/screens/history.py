@@ -1,0 +1,277 @@
+"""What was said before, on this server: searched, written to files, deleted."""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import ClassVar
+
+from textual import getters, work
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from common.events import Event, Transcription
+from common.export import FORMATS
+from common.history import HistoryPage, Utterance
+from common.problems import ClientError
+from tui.screens.pick import Pick
+from tui.screens.place import PlaceScreen
+from tui.state import State
+from tui.text import MUTED, one_line
+
+PAGE = 100
+"""Utterances asked for at a time."""
+PAUSE = 0.25
+"""Seconds without a key after which a search is sent."""
+
+
+def row(said: Utterance) -> Content:
+    """Return an utterance as a row: when, in which session, and what."""
+    at = datetime.fromtimestamp(said.timestamp)
+    session = one_line(said.session_id or "")
+    return Content.assemble(
+        (f"{at:%Y-%m-%d %H:%M:%S}  ", MUTED),
+        (f"{session[:12]}  ", MUTED),
+        one_line(said.text),
+        ("  ♪" if said.audio else "", MUTED),
+    )
+
+
+class PageArrived(Message):
+    """The server answered a search, or a call for more of it."""
+
+    def __init__(self, page: HistoryPage, query: str, before: int | None) -> None:
+        self.page = page
+        self.query = query
+        self.before = before
+        super().__init__()
+
+
+class Forgotten(Message):
+    """The server deleted something."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        super().__init__()
+
+
+class Failed(Message):
+    """The server refused, or wasn't there."""
+
+    def __init__(self, doing: str, error: ClientError | OSError) -> None:
+        self.doing = doing
+        self.error = error
+        super().__init__()
+
+
+class HistoryScreen(PlaceScreen):
+    """The newest first; more comes as one goes down."""
+
+    AUTO_FOCUS = "OptionList"
+    CSS_PATH = "history.tcss"
+    SIGNS = (("♪", "its sound is kept on the server"),)
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "slash",
+            "search",
+            "Search",
+            id="history.search",
+            key_display="/",
+            tooltip="Look for words by their beginnings; several in quotes in that order",
+        ),
+        Binding("escape", "leave_search", "Back to the list", show=False),
+        Binding("c", "copy", "Copy", id="history.copy", tooltip="Copy the utterance"),
+        Binding(
+            "e",
+            "export",
+            "Export",
+            id="history.export",
+            tooltip="Write what was found to a file in the folder where the console was started",
+        ),
+        Binding(
+            "x,delete",
+            "delete",
+            "Delete",
+            id="history.delete",
+            key_display="x",
+            tooltip="Delete the utterance, its session or everything, after asking",
+        ),
+    ]
+
+    listed = getters.query_one(OptionList)
+    field = getters.query_one(Input)
+
+    def __init__(self, name: str | None = None) -> None:
+        super().__init__(name)
+        self.found: list[Utterance] = []
+        self._next: int | None = None
+        self._asking = False
+        self._stale = True
+
+    def contents(self) -> Iterable[Widget]:
+        field = Input(placeholder="Search what was said", select_on_focus=False)
+        field.border_title = "History"
+        yield field
+        yield OptionList()
+        yield Static(id="told")
+
+    def on_screen_resume(self) -> None:
+        if self._stale and self.state.connected:
+            self.ask()
+
+    def watch_state(self, before: State, state: State) -> None:
+        if self.is_mounted and state.connected and not before.connected:
+            self.ask()
+
+    def hear(self, event: Event) -> None:
+        if isinstance(event, Transcription) and event.is_final and event.seq is not None:
+            self._stale = True
+            if self.is_current and not self.field.value and self.listed.highlighted in (None, 0):
+                self.ask()
+
+    def ask(self, before: int | None = None) -> None:
+        """Ask for what fits, or for more of it."""
+        self._asking = True
+        self.search(self.field.value.strip(), before)
+
+    @work(exclusive=True, group="history")
+    async def search(self, query: str, before: int | None) -> None:
+        """Ask the server for a page."""
+        try:
+            page = await self.app.client.history.page(query or None, before=before, limit=PAGE)
+        except ClientError as error:
+            self.post_message(Failed("search", error))
+        else:
+            self.post_message(PageArrived(page, query, before))
+
+    @work(group="forgetting")
+    async def forget(self, what: str, said: Utterance) -> None:
+        """Have the server delete an utterance, its session or everything."""
+        history = self.app.client.history
+        try:
+            if what == "all":
+                count = await history.delete_all()
+            elif what == "session":
+                count = await history.delete_session(said.session_id or "")
+            else:
+                count = await history.delete(said.seq or 0)
+        except ClientError as error:
+            self.post_message(Failed("delete", error))
+        else:
+            self.post_message(Forgotten(count))
+
+    @work(exclusive=True, group="export")
+    async def write(self, kind: str) -> None:
+        """Write what was found to a file that wasn't there before."""
+        path = Path(f"transcript-{datetime.now():%Y%m%d-%H%M%S}.{kind}").resolve()
+        try:
+            text = await self.app.client.history.export(kind, self.field.value.strip() or None)
+            with path.open("x", encoding="utf-8") as file:
+                file.write(text)
+        except (ClientError, OSError) as error:
+            self.post_message(Failed("export", error))
+        else:
+            self.app.tell(str(path), "Written", "information")
+
+    def on_page_arrived(self, message: PageArrived) -> None:
+        self._asking = False
+        if message.query != self.field.value.strip():
+            return
+        if message.before is None:
+            self.found = []
+            self.listed.clear_options()
+            self._stale = False
+        self.found += message.page.utterances
+        self._next = message.page.next
+        self.listed.add_options([Option(row(said)) for said in message.page.utterances])
+        if message.before is None and self.found:
+            self.listed.highlighted = 0
+        self._show_count()
+
+    def on_forgotten(self, message: Forgotten) -> None:
+        what = "utterance" if message.count == 1 else "utterances"
+        self.app.tell(f"{message.count} {what}", "Deleted", "information")
+        self.ask()
+
+    def on_failed(self, message: Failed) -> None:
+        self._asking = False
+        title = f"{message.doing} failed"
+        self.app.tell(str(message.error).partition("\n")[0], title, "error")
+
+    def on_input_changed(self) -> None:
+        self.set_timer(PAUSE, self._search_if_still(self.field.value))
+
+    def _search_if_still(self, value: str) -> Callable[[], None]:
+        return lambda: self.ask() if self.field.value == value else None
+
+    def on_input_submitted(self) -> None:
+        self.ask()
+        self.listed.focus()
+
+    def on_option_list_option_highlighted(self, message: OptionList.OptionHighlighted) -> None:
+        if (
+            self._next is not None
+            and not self._asking
+            and message.option_index >= (len(self.found) - PAGE // 4)
+        ):
+            self.ask(self._next)
+
+    def action_search(self) -> None:
+        self.field.focus()
+
+    def action_leave_search(self) -> None:
+        self.listed.focus()
+
+    def action_copy(self) -> None:
+        if said := self._chosen():
+            self.app.copy_to_clipboard(said.text)
+            self.notify("Copied.", timeout=2)
+
+    def action_export(self) -> None:
+        kinds = [(kind, f"{form.title} (.{kind})") for kind, form in FORMATS.items()]
+        self.app.push_screen(Pick("Export as", kinds), self._export)
+
+    def _export(self, kind: str | None) -> None:
+        if kind:
+            self.write(kind)
+
+    def action_delete(self) -> None:
+        if not (said := self._chosen()):
+            return
+        choices = [
+            ("utterance", f"This utterance: {one_line(said.text)[:40]}"),
+            ("session", f"Everything said in session {one_line(said.session_id or '')}"),
+            ("all", "All of history"),
+        ]
+
+        def agreed(what: str | None) -> None:
+            if what:
+                self.forget(what, said)
+
+        def chosen(what: str | None) -> None:
+            if what == "all":
+                sure = [("", "Keep it"), ("all", "Delete everything that was ever said")]
+                self.app.push_screen(Pick("Are you sure?", sure), agreed)
+            else:
+                agreed(what)
+
+        self.app.push_screen(Pick("Delete for good", choices), chosen)
+
+    def _chosen(self) -> Utterance | None:
+        index = self.listed.highlighted
+        if index is None or index >= len(self.found):
+            self.notify("Nothing is chosen.", severity="warning")
+            return None
+        return self.found[index]
+
+    def _show_count(self) -> None:
+        told = self.query_one("#told", Static)
+        if not self.found:
+            searched = bool(self.field.value.strip())
+            told.update("Nothing like that was said." if searched else "Nothing was said yet.")
+            return
+        more = " and more" if self._next is not None else ""
+        told.update(f"{len(self.found)}{more}")
