@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 from backend.bus import Bus
@@ -102,13 +103,13 @@ class Pulls:
 
     async def _pull(self, pull: Pull) -> None:
         try:
-            plan = await _in_thread(lambda: hub.plan(pull.repository))
+            plan = await _in_thread(partial(hub.plan, pull.repository))
             pull.total = plan.total
             pull.done = hub.here(plan)
             self._tell(pull, "download")
             pull.begun.set()
             log.info("downloading %s: %d of %d bytes", pull.repository, pull.done, plan.total)
-            await _in_thread(lambda: hub.bring(plan, self._teller(pull), pull.stop))
+            await _in_thread(partial(hub.bring, plan, self._teller(pull), pull.stop))
         except BaseException as error:
             if pull.begun.is_set():
                 self._tell_end(pull, error)
