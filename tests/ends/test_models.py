@@ -41,9 +41,18 @@ def server(environment: dict[str, str]) -> Iterator[Running]:
         yield process
 
 
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A server of an empty cache, and of a hub that has nothing."""
+    with serving_hub() as hub:
+        cache = str(tmp_path_factory.mktemp("hub"))
+        with running(environment={"HF_ENDPOINT": hub.url, "HF_HUB_CACHE": cache}) as process:
+            yield process
+
+
 @pytest.fixture
-async def http(server: Running) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=server.url, timeout=60) as made:
+async def http(empty: Running) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=empty.url, timeout=60) as made:
         yield made
 
 
