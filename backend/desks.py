@@ -35,8 +35,8 @@ class Taken:
     desk: Desk
     reason: str
     users: int = 0
-    turns: int = 0
-    """How often it was taken."""
+    resting: asyncio.TimerHandle | None = None
+    """What gives it up if nobody takes it."""
 
     def status(self) -> EngineStatus:
         engine = self.desk.engine
@@ -120,7 +120,7 @@ class Desks:
             raise missing(str(error), "Engine not available") from error
         # Nothing is awaited since it was found ready, so nobody has given it up.
         taken.users += 1
-        taken.turns += 1
+        self._wake(taken)
         return taken
 
     def give_back(self, taken: Taken) -> None:
@@ -192,13 +192,19 @@ class Desks:
     def _let_rest(self, taken: Taken) -> None:
         """Give a desk up after some time in which nobody takes it."""
         if self._idle and not taken.users:
-            loop, turns = asyncio.get_running_loop(), taken.turns
-            loop.call_later(self._idle, lambda: self._retire(taken, turns))
+            self._wake(taken)
+            loop = asyncio.get_running_loop()
+            taken.resting = loop.call_later(self._idle, self._retire, taken)
 
-    def _retire(self, taken: Taken, turns: int) -> None:
+    def _wake(self, taken: Taken) -> None:
+        if taken.resting:
+            taken.resting.cancel()
+            taken.resting = None
+
+    def _retire(self, taken: Taken) -> None:
         engine = taken.desk.engine
         key = (engine.name, engine.model)
-        if self._desks.get(key) is taken and not taken.users and taken.turns == turns:
+        if self._desks.get(key) is taken:
             log.info("engine %s, model %s: unloaded, nobody used it", *key)
             self._retiring = asyncio.create_task(self._rest(key))
 
