@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from backend.hearing import Samples
-from common.events import Event, Level, Transcription, encode
+from common.events import Event, Level, ModelProgress, Transcription, encode
 
 HELD = 8192
 """Durable events kept for those who resume."""
@@ -149,6 +149,8 @@ class Subscription:
             return event.seq
         if isinstance(event, Transcription):
             return ("partial", event.utterance_id)
+        if isinstance(event, ModelProgress):
+            return (event.event, f"{event.stage} of {event.model}")
         # Of everything else that isn't durable the newest is enough.
         return (event.event, event.session_id)
 

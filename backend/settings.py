@@ -89,6 +89,8 @@ class Settings(BaseModel):
     """Days for which history is kept; 0 is for ever."""
     history_mb: int = Field(1024, ge=0, le=10_000_000)
     """Largest size of history, kept sound included, in MiB; 0 is no limit."""
+    model_idle_seconds: float = Field(900, ge=0, le=604_800)
+    """Seconds after which a model that nobody uses is unloaded; 0 keeps it."""
     leave_seconds: float = Field(10, ge=0, le=300)
     """How long speech in progress may take to be finished when the server is stopped."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

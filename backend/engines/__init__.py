@@ -80,7 +80,10 @@ Progress = Callable[[str, float, float | None], None]
 
 
 class Engine(Protocol):
-    """A model that transcribes. All but `cancel` is called on the engine's own thread."""
+    """A model that transcribes.
+
+    All but `check`, `cancel` and `memory` is called on the engine's own thread.
+    """
 
     name: str
     model: str
@@ -124,6 +127,11 @@ class Engine(Protocol):
 
     def unload(self) -> None:
         """Give the memory back. `load` may follow."""
+
+    def memory(self) -> int | None:
+        """Return the bytes it takes of the memory while it is loaded, or None where that isn't
+        measured. From any thread.
+        """
 
 
 class Abilities(Protocol):

@@ -1,7 +1,7 @@
 """The process in which an engine works: ``python -m backend.engines.host FD``.
 
 `backend.engines.remote` asks over the socket of that number, one call at a time: a tuple, the
-method's name first. The answer is ``("value", …)`` or ``("fault", exception)``, and before it may
+method's name first. The answer is ``("value", …, bytes of memory)`` or ``("fault", exception)``, and before it may
 come ``("progress", stage, done, total)`` and, as signs of life, ``("beat",)``. ``("cancel",)`` is
 heard at any time.
 """
@@ -40,9 +40,10 @@ class Host:
         Thread(target=self._listen, daemon=True).start()
         while True:
             name, *given = self._calls.get()
+            answer: Call
             call: Callable[..., Any] = self._load if name == "load" else getattr(self._engine, name)
             try:
-                answer = ("value", call(*given))
+                answer = ("value", call(*given), self._engine.memory())
             except (EngineError, Cancelled) as error:
                 answer = ("fault", type(error)(*error.args))
             except Exception as error:

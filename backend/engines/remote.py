@@ -52,6 +52,7 @@ class Remote:
         self._abilities = here.abilities
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
+        self._memory: int | None = None
         self._sending = threading.Lock()
         self._unwanted: threading.Event | None = None
         # Set by a cancel of `load`; there is none outside of that.
@@ -120,6 +121,10 @@ class Remote:
             self._end()
         return f"signal {-code}" if code < 0 else f"exit code {code}"
 
+    def memory(self) -> int | None:
+        """Return what the engine holds, as of its last call; None while there is no process."""
+        return self._memory if self._process else None
+
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
@@ -163,8 +168,11 @@ class Remote:
             kind, *told = connection.recv()
             if kind == "progress":
                 self._progress(*told)
-            elif kind != "beat":
-                return kind == "value", told[0]
+            elif kind == "value":
+                self._memory = told[1]
+                return True, told[0]
+            elif kind == "fault":
+                return False, told[0]
 
     def _wait_for_a_sign(self, connection: Connection, *, loading: bool) -> None:
         if not loading:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from backend.bus import BACKLOG, HELD, Bus, Subscription, TooSlow, Wanted
-from common.events import Error, Event, Level, SystemStatus, Transcription
+from common.events import Error, Event, Level, ModelProgress, SystemStatus, Transcription
 
 EVERYTHING = Wanted()
 
@@ -51,6 +51,23 @@ async def test_a_newer_level_takes_the_place_of_an_unsent_one() -> None:
         got = await waiting(bus, subscription)
     assert [event["rms_dbfs"] for event in got] == [-499, -499]
     assert bus.dropped.levels == 998
+
+
+async def test_a_models_progress_makes_only_its_own_moot() -> None:
+    bus = Bus()
+    with bus.subscribe(EVERYTHING) as subscription:
+        for done in (1, 2, 3):
+            bus.publish(ModelProgress(model="a", stage="download", done=done))
+            bus.publish(ModelProgress(model="b", stage="download", done=done))
+        bus.publish(ModelProgress(model="a", stage="installed", done=3))
+        bus.publish(ModelProgress(model="a", stage="load"))
+        got = await waiting(bus, subscription)
+    assert [(event["model"], event["stage"], event["done"]) for event in got] == [
+        ("a", "download", 3),
+        ("b", "download", 3),
+        ("a", "installed", 3),
+        ("a", "load", 0),
+    ]
 
 
 async def test_a_final_takes_the_place_of_its_unsent_partials_only() -> None:

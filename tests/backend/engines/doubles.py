@@ -60,6 +60,9 @@ class Fragile:
 
     def unload(self) -> None: ...
 
+    def memory(self) -> int | None:
+        return 12_345
+
     def _read(self, what: str, audio: Audio, wishes: Wishes) -> Reading:
         match self._fault(wishes):
             case "kill":

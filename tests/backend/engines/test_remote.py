@@ -67,7 +67,9 @@ def test_it_works_in_another_process_and_tells_its_stages():
     reading = engine.partial("a", SECOND, WELL)
     assert reading.text.startswith("partial of 16000 samples")
     assert process(reading) != os.getpid()
+    assert engine.memory() == 12_345
     engine.unload()
+    assert engine.memory() is None
     with pytest.raises(ProcessLookupError):
         os.kill(process(reading), 0)
 
