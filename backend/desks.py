@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from backend.bus import Bus
 from backend.engines import Cancelled, EngineError, Progress
-from backend.engines.choose import Choice, choose, fallback
+from backend.engines.choose import Choice, choose, fallback, spare
 from backend.engines.desk import Desk
 from backend.problems import missing
 from common.events import EngineStatus, ModelProgress
@@ -88,6 +88,7 @@ class Desks:
         """
         try:
             choice = await asyncio.to_thread(choose, part)
+            await asyncio.to_thread(_check_spare, part)
             try:
                 taken = await self._loaded(choice)
             except EngineError as error:
@@ -100,6 +101,18 @@ class Desks:
             raise missing(str(error), "Engine not available") from error
         # Nothing is awaited since it was found ready, so nobody has given it up.
         taken.users += 1
+        return taken
+
+    async def take_spare(self, part: TranscriptionPart, failed: Taken) -> Taken | None:
+        """Return the loaded desk of the fallback engine; give it back when done.
+
+        None where the settings name none, or the one that failed. Raises `Problem` 503.
+        """
+        named = spare(part)
+        taken = await self.take(named) if named else None
+        if taken is failed:
+            self.give_back(failed)
+            return None
         return taken
 
     def give_back(self, taken: Taken) -> None:
@@ -158,3 +171,12 @@ class Desks:
             )
 
         return tell
+
+
+def _check_spare(part: TranscriptionPart) -> None:
+    """Raise `EngineError` for a fallback that can't be had: it would be missed too late."""
+    if named := spare(part):
+        try:
+            choose(named)
+        except EngineError as error:
+            raise EngineError(f"transcription.fallback: {error}") from error

@@ -18,6 +18,7 @@ from backend.engines.desk import Desk
 from backend.hearing import RATE, Samples
 from backend.hearing.segmenter import Growing, Utterance
 from backend.meters import Meters
+from backend.spare import Spare
 from backend.waking import Waking
 from common.events import Error, Event, Transcription, Word
 from common.profile import TranscriptionPart
@@ -82,6 +83,7 @@ class Reader:
         *,
         tell: Callable[[Event], None],
         backlog: Callable[[float], None],
+        spare: Spare | None = None,
     ) -> None:
         """Begin with nothing to read.
 
@@ -93,6 +95,7 @@ class Reader:
             meters: where latencies are counted.
             tell: publishes an event.
             backlog: told the seconds of speech that wait for their final, when they change.
+            spare: the way to the engine that reads what the desk's fails on.
 
         """
         self.taken = taken
@@ -103,8 +106,8 @@ class Reader:
         self.waiting = 0.0
         """Seconds of speech whose finals are being read or wait for it."""
         self._session_id = session_id
-        self._part = part
-        self._wishes = wishes(part)
+        self._spare = spare
+        self._set(part)
         self._clock = clock
         self._meters = meters
         self._tell = tell
@@ -144,7 +147,7 @@ class Reader:
     def switch(self, part: TranscriptionPart, taken: Taken) -> Taken:
         """Have what is said from now on read otherwise; return what read it before."""
         before, self.taken = self.taken, taken
-        self._part, self._wishes = part, wishes(part)
+        self._set(part)
         return before
 
     async def wait(self) -> None:
@@ -155,6 +158,10 @@ class Reader:
         """Drop what is still waiting for the engine."""
         for task in self._tasks:
             task.cancel()
+
+    def _set(self, part: TranscriptionPart) -> None:
+        spare = self._spare is not None and part.fallback is not None
+        self._part, self._wishes = part, replace(wishes(part), spare=spare)
 
     def _spawn(self, reading: Coroutine[None, None, str]) -> asyncio.Task[str]:
         task = asyncio.create_task(reading)
@@ -246,13 +253,25 @@ class Reader:
         if early and early.answers(desk, utterance.utterance, len(audio), asked):
             reading = early.reading
         else:
-            number = self._utterance_id(utterance.utterance)
-            reading = await asyncio.wrap_future(desk.final(number, audio, asked))
+            reading = await self._final(utterance, audio, asked)
             if not reading.text and asked != self._wishes:
                 # A model may fall silent over a prompt: a context must not cost words.
-                reading = await asyncio.wrap_future(desk.final(number, audio, self._wishes))
+                reading = await self._final(utterance, audio, self._wishes)
         self._count(reading, len(audio) / RATE)
         return reading
+
+    async def _final(self, utterance: Utterance, audio: Samples, asked: Wishes) -> Reading:
+        """Have it read, by the fallback engine if need be. Raises `EngineError`."""
+        taken, part, number = self.taken, self._part, self._utterance_id(utterance.utterance)
+        try:
+            reading = await asyncio.wrap_future(taken.desk.final(number, audio, asked))
+        except EngineError as fault:
+            if self._spare is None:
+                raise
+            return await self._spare.read(part, taken, fault, number, audio, asked)
+        if self._spare:
+            self._spare.rest()
+        return replace(reading, engine=taken.desk.engine.name)
 
     async def _without_the_word(
         self, waking: Waking, utterance: Utterance, reading: Reading
@@ -315,7 +334,7 @@ class Reader:
                 stable=stable,
                 words=words if is_final and self._part.words else None,
                 latency=None if since is None else round(since, 3),
-                engine=self.taken.desk.engine.name,
+                engine=reading.engine or self.taken.desk.engine.name,
             )
         )
 

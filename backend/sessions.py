@@ -158,6 +158,8 @@ class Sessions:
             if "engine" in given:
                 # The model of another engine would be a mistake.
                 given.setdefault("model", None)
+            if "fallback" in given:
+                given.setdefault("fallback_model", None)
             before, self._configured = self._configured, {**self._configured, **given}
             try:
                 _, profile = self.resolve(None, {})
@@ -264,7 +266,9 @@ class Sessions:
             try:
                 if replacing:
                     await self.finish(replacing)
-                session = Session(session_id, name, profile, source, taken, self._bus, self._meters)
+                session = Session(
+                    session_id, name, profile, source, taken, self._bus, self._meters, self._desks
+                )
                 session.sound_changed = lambda: self._tell_status_of(session)
                 await session.start(self._ears)
             except BaseException as error:

@@ -11,13 +11,15 @@ import logging
 import os
 import random
 from collections.abc import Awaitable, Callable
+from importlib import import_module
 from importlib.util import find_spec
+from json import JSONDecodeError
 from typing import TYPE_CHECKING, TypeVar
 
 from backend.engines import Audio, EngineError, Progress, Reading, Wishes
 from backend.engines.line import Line
-from backend.engines.openai_faults import KEY, Fault, explain, server
-from backend.engines.openai_models import LIVE, WHISPER, Abilities, abilities
+from backend.engines.openai_faults import KEY, Fault, NotTheProtocol, explain
+from backend.engines.openai_models import LIVE, WHISPER, abilities
 from backend.engines.openai_stream import Broken, Stream
 from backend.engines.openai_upload import upload
 
@@ -69,11 +71,10 @@ class OpenAI:
         if lacking := missing():
             raise EngineError(f"openai needs {lacking}")
         progress("load", 0, None)
-        import openai
-
+        import_module("openai")  # Before its loggers are hushed: it sets them itself.
         _hush()
         self._line.open()
-        self._line.call(self._connect(openai))
+        self._line.call(self._connect())
 
     def check(self, wishes: Wishes) -> None:
         """Raise `EngineError`, with the cure, for what the model can't do."""
@@ -121,7 +122,7 @@ class OpenAI:
         self._client = None
         self._line.close()
 
-    async def _connect(self, openai: "type[object] | object") -> None:
+    async def _connect(self) -> None:
         from openai import AsyncOpenAI, NotFoundError, PermissionDeniedError, Timeout
 
         client = AsyncOpenAI(max_retries=0, timeout=Timeout(ATTEMPT, connect=CONNECT))
@@ -147,21 +148,20 @@ class OpenAI:
             stream = Stream(self._client, self.model, self._able, wishes)
             self._streams[utterance] = stream
         stream.feed(audio)
-        self._can_stream = not stream.unknown
+        if stream.unknown:
+            self._can_stream = False
         return Reading(stream.text.strip(), language=wishes.language)
 
     async def _read(self, utterance: str, audio: Audio, wishes: Wishes) -> Reading:
-        stream = self._streams.pop(utterance, None)
-        try:
-            if stream and stream.live:
+        stream = self._streams.get(utterance)
+        if stream and stream.live:
+            try:
                 reading = await stream.finish(audio, HURRY / 2 if wishes.spare else ANSWER)
+            except Broken as broken:
+                log.info("%s: %s; uploading the utterance", self.name, broken)
+            else:
                 self._down = False
                 return reading
-        except Broken as broken:
-            log.info("%s: streaming failed (%s); uploading the utterance", self.name, broken)
-        finally:
-            if stream:
-                stream.close()
         return await self._upload(audio, wishes)
 
     async def _upload(self, audio: Audio, wishes: Wishes) -> Reading:
@@ -187,7 +187,7 @@ class OpenAI:
                     value = await attempt()
                 self._down = False
                 return value
-            except (OpenAIError, OSError, ValueError) as error:
+            except (OpenAIError, OSError, NotTheProtocol, JSONDecodeError) as error:
                 fault = explain(error, self.model)
             wait = _wait(fault, tries)
             tries += 1

@@ -8,7 +8,11 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from openai import APIStatusError
 
 KEY = "OPENAI_API_KEY"
 URL = "OPENAI_BASE_URL"
@@ -61,24 +65,9 @@ def explain(error: Exception, model: str) -> Fault:
     return Fault(f"{who} can't be reached ({told}): is the network there?", again=True)
 
 
-def _refused(error: "openai.APIStatusError", model: str, who: str) -> Fault:  # type: ignore[name-defined] # noqa: F821
+def _refused(error: "APIStatusError", model: str, who: str) -> Fault:
     status, said = error.status_code, _told(error.message)
-    after = _wait(error.response.headers)
-    if status == 401:
-        return Fault(
-            f"{who} refuses the key in {KEY} (401): it is wrong, or was revoked; set the variable "
-            "to one of https://platform.openai.com/api-keys and start the server again"
-        )
-    if status == 403:
-        return Fault(
-            f"{who} doesn't allow {model} to this key or from here (403: {said}): allow the model "
-            "in the project's limits, or take another with transcription.model"
-        )
-    if status == 404:
-        return Fault(
-            f"{who} has no model {model} for this key (404: {said}): name another in "
-            "transcription.model"
-        )
+    after = _asked_to_wait(error.response.headers)
     if status == 429 and error.code in SPENT:
         return Fault(
             f"the credit of the key in {KEY} is used up (429 {error.code}): add some at "
@@ -88,7 +77,20 @@ def _refused(error: "openai.APIStatusError", model: str, who: str) -> Fault:  # 
         return Fault(f"{who} gets too many requests (429: {said})", again=True, after=after)
     if status >= 500 or status in PASSING:
         return Fault(f"{who} has trouble of its own ({status}: {said})", again=True, after=after)
-    return Fault(f"{who} refuses the request ({status}: {said})")
+    return Fault(_lasting(status, said, model, who))
+
+
+def _lasting(status: int, said: str, model: str, who: str) -> str:
+    """Return what is told of a refusal that no second try mends."""
+    texts = {
+        401: f"{who} refuses the key in {KEY} (401): it is wrong, or was revoked; set the "
+        "variable to one of https://platform.openai.com/api-keys and start the server again",
+        403: f"{who} doesn't allow {model} to this key or from here (403: {said}): allow the "
+        "model in the project's limits, or take another with transcription.model",
+        404: f"{who} has no model {model} for this key (404: {said}): name another in "
+        "transcription.model",
+    }
+    return texts.get(status, f"{who} refuses the request ({status}: {said})")
 
 
 def _told(message: str) -> str:
@@ -100,7 +102,7 @@ def _told(message: str) -> str:
     return line if len(line) <= LONGEST else f"{line[:LONGEST]}…"
 
 
-def _wait(headers: Mapping[str, str]) -> float | None:
+def _asked_to_wait(headers: Mapping[str, str]) -> float | None:
     """Return the seconds that ``Retry-After`` asks for, which is a number or a date."""
     try:
         if milliseconds := headers.get("retry-after-ms"):

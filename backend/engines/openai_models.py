@@ -71,8 +71,8 @@ _LANGUAGES = (
     "polish pl portuguese pt romanian ro russian ru serbian sr slovak sk slovenian sl spanish es "
     "swahili sw swedish sv tagalog tl tamil ta thai th turkish tr ukrainian uk urdu ur "
     "vietnamese vi welsh cy"
-).split()
-_CODES = dict(zip(_LANGUAGES[::2], _LANGUAGES[1::2], strict=True))
+)
+_CODES = dict(zip(_LANGUAGES.split()[::2], _LANGUAGES.split()[1::2], strict=True))
 
 
 def language_code(name: str | None) -> str | None:

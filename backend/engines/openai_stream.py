@@ -35,9 +35,7 @@ class Broken(Exception):
 class Stream:
     """One utterance's session. Made and driven on the line's event loop."""
 
-    def __init__(
-        self, client: "AsyncOpenAI", model: str, able: Abilities, wishes: Wishes
-    ) -> None:
+    def __init__(self, client: "AsyncOpenAI", model: str, able: Abilities, wishes: Wishes) -> None:
         self.text = ""
         """What was understood so far."""
         self.sent = 0
@@ -55,8 +53,8 @@ class Stream:
 
     @property
     def live(self) -> bool:
-        """Whether it may still answer."""
-        return not self._task.done()
+        """Whether it may still answer; it does once."""
+        return not self._said.done()
 
     def feed(self, audio: Audio) -> None:
         """Send what is new in the sound so far, in the background."""
@@ -75,6 +73,7 @@ class Stream:
             async with asyncio.timeout(seconds):
                 return await asyncio.shield(self._said)
         except TimeoutError as error:
+            self.close()
             raise Broken("no answer in time") from error
 
     def close(self) -> None:
@@ -85,8 +84,10 @@ class Stream:
         fault = None if task.cancelled() else task.exception()
         response = getattr(fault, "response", None)
         self.unknown = getattr(response, "status_code", None) in {404, 405, 501}
+        self._sound = asyncio.Queue()
         if not self._said.done():
-            self._said.set_exception(Broken(f"the session ended: {type(fault).__name__}"))
+            broken = fault if isinstance(fault, Broken) else Broken(_why(fault))
+            self._said.set_exception(broken)
             self._said.exception()  # Nobody may wait for it.
 
     async def _run(self) -> None:
@@ -141,6 +142,10 @@ class Stream:
         reading = Reading(event.transcript.strip(), language=self._wishes.language)
         logprob = mean_logprob(event.logprobs)
         return reading if logprob is None else believed(reading, logprob)
+
+
+def _why(fault: BaseException | None) -> str:
+    return "the session ended" if fault is None else f"the session ended: {type(fault).__name__}"
 
 
 def _session(model: str, able: Abilities, wishes: Wishes) -> Any:

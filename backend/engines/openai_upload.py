@@ -96,7 +96,7 @@ def _of_segments(segments: Any) -> tuple[float, float]:
 def _language(answer: Any, wishes: Wishes) -> str | None:
     if wishes.task == "translate":
         return "en"
-    detected = getattr(answer, "languages", None) or ()
+    detected = list(getattr(answer, "languages", None) or [])
     if len(detected) == 1:
         return language_code(detected[0].code)
     return wishes.language or language_code(getattr(answer, "language", None))
