@@ -66,21 +66,28 @@ class Line:
             if self._running:
                 self._running.cancel()
 
-    def close(self) -> None:
-        """Cancel all that runs and end the loop. `open` may follow."""
+    def close(self, last: Coroutine[Any, Any, None]) -> None:
+        """Run the last words, cancel all else that runs and end the loop. `open` may follow."""
         loop, thread = self._loop, self._thread
         self._loop = self._thread = None
-        if loop and thread:
-            asyncio.run_coroutine_threadsafe(_end_all(), loop).result(PATIENCE + 1)
+        if loop is None or thread is None:
+            last.close()
+            return
+        try:
+            asyncio.run_coroutine_threadsafe(_end(last), loop).result(2 * PATIENCE + 1)
+        finally:
             loop.call_soon_threadsafe(loop.stop)
             thread.join()
             loop.close()
 
 
-async def _end_all() -> None:
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in others:
-        task.cancel()
-    if others:
-        await asyncio.wait(others, timeout=PATIENCE)
-    await asyncio.get_running_loop().shutdown_asyncgens()
+async def _end(last: Coroutine[Any, Any, None]) -> None:
+    try:
+        await asyncio.wait_for(last, PATIENCE)
+    finally:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        if others:
+            await asyncio.wait(others, timeout=PATIENCE)
+        await asyncio.get_running_loop().shutdown_asyncgens()

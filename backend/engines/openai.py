@@ -118,14 +118,15 @@ class OpenAI:
 
     def unload(self) -> None:
         """Close all connections."""
-        self._streams.clear()
-        self._client = None
-        self._line.close()
+        streams, self._streams = self._streams, {}
+        client, self._client = self._client, None
+        self._line.close(_close(client, list(streams.values())))
 
     async def _connect(self) -> None:
         from openai import AsyncOpenAI, NotFoundError, PermissionDeniedError, Timeout
 
         client = AsyncOpenAI(max_retries=0, timeout=Timeout(ATTEMPT, connect=CONNECT))
+        self._client = client
 
         async def ask() -> None:
             try:
@@ -137,7 +138,6 @@ class OpenAI:
                     raise  # Any other 404 is of a server that doesn't list its models.
 
         await self._persist(ask, LOADING)
-        self._client = client
 
     async def _go_on(self, utterance: str, audio: Audio, wishes: Wishes) -> Reading:
         assert self._client
@@ -208,6 +208,14 @@ def missing() -> str:
             f"export {KEY}=sk-…, and start the server again"
         )
     return ""
+
+
+async def _close(client: "AsyncOpenAI | None", streams: list[Stream]) -> None:
+    for stream in streams:
+        stream.close()
+    await asyncio.gather(*(stream.wait() for stream in streams))
+    if client:
+        await client.close()
 
 
 def _hush() -> None:

@@ -66,7 +66,8 @@ def explain(error: Exception, model: str) -> Fault:
 
 
 def _refused(error: "APIStatusError", model: str, who: str) -> Fault:
-    status, said = error.status_code, _told(error.message)
+    body = error.body if isinstance(error.body, dict) else {}
+    status, said = error.status_code, _told(str(body.get("message") or "no reason given"))
     after = _asked_to_wait(error.response.headers)
     if status == 429 and error.code in SPENT:
         return Fault(

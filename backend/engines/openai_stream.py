@@ -47,6 +47,8 @@ class Stream:
         self._wishes = wishes
         self._sound: asyncio.Queue[Audio | None] = asyncio.Queue()
         self._committed = False
+        self._item: str | None = None
+        # What the server calls the utterance, once it is committed.
         self._said: asyncio.Future[Reading] = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._run())
         self._task.add_done_callback(self._ended)
@@ -79,6 +81,10 @@ class Stream:
     def close(self) -> None:
         """Break it off."""
         self._task.cancel()
+
+    async def wait(self) -> None:
+        """Return when its connection is closed."""
+        await asyncio.wait([self._task])
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         fault = None if task.cancelled() else task.exception()
@@ -131,8 +137,10 @@ class Stream:
         kind = str(getattr(event, "type", ""))
         if kind == f"{_ABOUT}delta":
             self.text += event.delta or ""
+        elif kind == "input_audio_buffer.committed":
+            self._item = event.item_id
         elif kind == f"{_ABOUT}completed":
-            if not self._committed:
+            if not self._committed or event.item_id != self._item:
                 raise Broken("the server ended the utterance by itself")
             self._said.set_result(self._reading(event))
         elif kind in {f"{_ABOUT}failed", "error"}:
