@@ -201,15 +201,13 @@ class Loopback:
     async def _receive(self) -> tuple[dict[str, Any], float]:
         files, fields = await request.files, await request.form
         sound, rate = soundfile.read(io.BytesIO(files["file"].read()))
-        form = {
-            key: values if key.endswith("[]") else values[0] for key, values in fields.lists()
-        }
+        form = {key: values if key.endswith("[]") else values[0] for key, values in fields.lists()}
         self.uploads.append({**form, "seconds": len(sound) / rate, "at": self._loop.time()})
         self.waiting.release()
         return form, len(sound) / rate
 
     async def _answer(self, form: dict[str, Any]) -> ResponseReturnValue | None:
-        while not self.hold.is_set():
+        while not self.hold.is_set():  # noqa: ASYNC110 - the test's thread sets it.
             await asyncio.sleep(0.01)
         if refused := _wrong_key():
             return refused

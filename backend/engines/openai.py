@@ -34,7 +34,7 @@ PATIENCE = 60.0
 HURRY = 8.0
 """Seconds, where a fallback engine stands by."""
 GLANCE = 3.0
-"""Seconds, where one stands by and the last utterance failed too."""
+"""Seconds for a single try, where one stands by and the last utterance failed too."""
 LOADING = 10.0
 """Seconds for which the key is tried."""
 ANSWER = 10.0
@@ -170,28 +170,34 @@ class OpenAI:
         if able.for_files:
             model = able.for_files
             able = abilities(model)
-        hurry = GLANCE if self._down else HURRY
+        once = wishes.spare and self._down  # Another engine has to keep up with the speech.
+        hurry = GLANCE if once else HURRY
         return await self._persist(
-            lambda: upload(client, model, able, audio, wishes), hurry if wishes.spare else PATIENCE
+            lambda: upload(client, model, able, audio, wishes),
+            hurry if wishes.spare else PATIENCE,
+            once=once,
         )
 
-    async def _persist(self, attempt: Callable[[], Awaitable[Value]], patience: float) -> Value:
+    async def _persist(
+        self, attempt: Callable[[], Awaitable[Value]], patience: float, *, once: bool = False
+    ) -> Value:
         """Try until it goes well, can't, or patience (in seconds) ends. Raises `EngineError`."""
         from openai import OpenAIError
 
         loop = asyncio.get_running_loop()
-        until, tries = loop.time() + patience, 0
+        until, tries, fault = loop.time() + patience, 0, None
         while True:
             try:
-                async with asyncio.timeout_at(until):
+                async with asyncio.timeout_at(until) as bound:
                     value = await attempt()
                 self._down = False
                 return value
             except (OpenAIError, OSError, NotTheProtocol, JSONDecodeError) as error:
-                fault = explain(error, self.model)
+                # Where patience ended it, what was wrong before says more.
+                fault = fault if fault and bound.expired() else explain(error, self.model)
             wait = _wait(fault, tries)
             tries += 1
-            if not fault.again or loop.time() + wait >= until:
+            if once or not fault.again or loop.time() + wait >= until:
                 self._down = fault.again
                 raise EngineError(_given_up(fault, tries))
             log.info("%s: %s; trying again in %.1f s", self.name, fault.text, wait)

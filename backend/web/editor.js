@@ -9,6 +9,7 @@ const FIELDS = {
   "What reads the speech": [
     ["transcription.engine", "Engine", "choice", { options: ["auto", "mlx_whisper", "openai", "pocketsphinx"] }],
     ["transcription.model", "Model", "text", { empty: null, list: "models", hint: "a name or folder; empty takes the engine's default" }],
+    ["transcription.fallback", "If that one fails", "choice", { empty: null, options: ["", "auto", "mlx_whisper", "pocketsphinx"], hint: "an engine on this machine that reads instead; empty for none" }],
     ["transcription.language", "Language", "text", { empty: null, hint: "ISO 639 code such as en; empty detects it" }],
     ["transcription.prompt", "Prompt", "long", { empty: null, hint: "words or names to expect" }],
     ["transcription.partials", "Show words while somebody speaks", "switch"],
@@ -106,9 +107,9 @@ const KINDS = {
     return plain(input, empty);
   },
   long: ({ empty }) => plain(make("textarea", { rows: 2 }), empty),
-  choice: ({ options }) => {
+  choice: ({ options, empty = "" }) => {
     const input = make("select", {}, ...options.map((option) => make("option", {}, option)));
-    return plain(input, "");
+    return plain(input, empty);
   },
   switch: () => {
     const input = make("input", { type: "checkbox" });
