@@ -66,5 +66,5 @@ class Spare:
         self._told = True
         name, other = failed.desk.engine.name, taken.desk.engine.name
         log.warning("%s failed, %s reads instead: %s", name, other, fault)
-        details = f"{fault}. Until {name} works again, what it fails on is read by {other}"
+        details = f"{fault}; until {name} works again, what it fails on is read by {other}"
         self._tell(Error(error="Fallback engine", details=details))

@@ -240,5 +240,5 @@ def _wait(fault: Fault, tries: int) -> float:
 
 def _given_up(fault: Fault, tries: int) -> str:
     asks = f"; it asks to wait {fault.after:.0f} s" if fault.after else ""
-    more = f"; tried {tries} times" if tries > 1 else ""
+    more = f" (tried {tries} times)" if tries > 1 else ""
     return f"{fault.text}{asks}{more}"

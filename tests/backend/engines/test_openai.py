@@ -306,7 +306,7 @@ def test_trouble_that_lasts_is_told_when_patience_ends(
     monkeypatch.setattr(module, "PATIENCE", 0.3)
     engine = loaded(made)
     server.always = Answer(500, message="oh")
-    with pytest.raises(EngineError, match=r"trouble of its own \(500: oh\); tried \d+ times"):
+    with pytest.raises(EngineError, match=r"trouble of its own \(500: oh\) \(tried \d+ times"):
         engine.final("u", sound(1), PLAIN)
     server.always = None
     assert engine.final("u", sound(1), PLAIN).text == said(1)
