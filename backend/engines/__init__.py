@@ -85,7 +85,7 @@ class Engine(Protocol):
     name: str
     model: str
     device: str
-    """What computes: ``gpu`` or ``cpu``."""
+    """What computes: ``gpu``, ``cpu``, or ``remote`` where the sound leaves the machine."""
     eager: bool
     """A final is begun in every pause, before it is sure that nobody goes on: for engines that
     drop one cheaply."""

@@ -23,7 +23,7 @@ WIRE_RATE = 24_000
 """Samples a second; the only rate that a Realtime session takes."""
 IDLE = 30.0
 """Seconds without sound after which a session is given up."""
-OPENING: dict[str, Any] = {"open_timeout": 5, "close_timeout": 1}
+OPENING: Any = {"open_timeout": 5, "close_timeout": 1}
 NOTHING: Audio = np.zeros(0, np.int16)
 _ABOUT = "conversation.item.input_audio_transcription."
 
@@ -100,7 +100,7 @@ class Stream:
         connecting = self._client.realtime.connect(
             # Without a model, or it would be a conversation.
             extra_query={"intent": "transcription"},
-            websocket_connection_options=OPENING,  # type: ignore[arg-type]
+            websocket_connection_options=OPENING,
         )
         async with connecting as connection:
             await connection.session.update(session=self._asked)

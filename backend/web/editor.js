@@ -242,8 +242,9 @@ const close = () => $("editor").close();
 // Names that may be typed; without them the fields work as well.
 async function suggest() {
   const [engines, devices] = await Promise.allSettled([call("GET", "system/engines"), call("GET", "system/devices")]);
-  const models = (engines.value?.engines ?? []).flatMap((engine) => engine.models);
   const option = (label) => ({ name }) => make("option", { value: name, label });
-  $("models").replaceChildren(...models.map((model) => option(model.installed ? "on this machine" : "to be downloaded")(model)));
+  const place = (engine, model) => (engine.name === "openai" ? "at OpenAI" : model.installed ? "on this machine" : "to be downloaded");
+  const models = (engines.value?.engines ?? []).flatMap((engine) => engine.models.map((model) => option(place(engine, model))(model)));
+  $("models").replaceChildren(...models);
   $("microphones").replaceChildren(...(devices.value?.devices ?? []).map(option("")));
 }

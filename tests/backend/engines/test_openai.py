@@ -110,6 +110,7 @@ def test_whisper_tells_words_with_their_times(server: Loopback, made: list[OpenA
     assert reading.language == "en"
 
 
+@pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")
 def test_whisper_translates(server: Loopback, made: list[OpenAI]) -> None:
     wishes = Wishes(task="translate", language="de")
     assert loaded(made, "whisper-1").final("u", sound(1), wishes).text == said(1)
