@@ -2,8 +2,7 @@
 
 A desk is loaded when it is first taken, after its model was downloaded if need be, and kept for
 the next session; one that nobody uses is given up when another model is taken, or after some
-time. `auto` falls back openly: the reason is in the status, in
-the log and in every console.
+time. `auto` falls back openly: the reason is in the status, in the log and in every console.
 """
 
 import asyncio
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 
 from backend.bus import Bus
 from backend.engines import Cancelled, EngineError, Progress
-from backend.engines.choose import Choice, choose, fallback
+from backend.engines.choose import Choice, choose, fallback, spare
 from backend.engines.desk import Desk
 from backend.engines.models import lacking
 from backend.engines.names import asked_for, repository
@@ -108,6 +107,7 @@ class Desks:
         """
         try:
             choice = await asyncio.to_thread(choose, part)
+            await asyncio.to_thread(_check_spare, part)
             try:
                 taken = await self._loaded(choice)
             except EngineError as error:
@@ -121,6 +121,18 @@ class Desks:
         # Nothing is awaited since it was found ready, so nobody has given it up.
         taken.users += 1
         self._wake(taken)
+        return taken
+
+    async def take_spare(self, part: TranscriptionPart, failed: Taken) -> Taken | None:
+        """Return the loaded desk of the fallback engine; give it back when done.
+
+        None where the settings name none, or the one that failed. Raises `Problem` 503.
+        """
+        named = spare(part)
+        taken = await self.take(named) if named else None
+        if taken is failed:
+            self.give_back(failed)
+            return None
         return taken
 
     def give_back(self, taken: Taken) -> None:
@@ -160,7 +172,7 @@ class Desks:
         engine = choice.engine
         taken = Taken(Desk(engine), choice.reason)
         try:
-            if await asyncio.to_thread(lacking, engine.model):
+            if engine.name == "mlx_whisper" and await asyncio.to_thread(lacking, engine.model):
                 await self._pulls.bring(asked_for(engine.model))
             await self._give_up_unused()
             self._desks[key] = taken
@@ -221,3 +233,12 @@ class Desks:
             )
 
         return tell
+
+
+def _check_spare(part: TranscriptionPart) -> None:
+    """Raise `EngineError` for a fallback that can't be had: it would be missed too late."""
+    if named := spare(part):
+        try:
+            choose(named)
+        except EngineError as error:
+            raise EngineError(f"transcription.fallback: {error}") from error

@@ -22,8 +22,9 @@ import numpy as np
 from backend import profiles
 from backend.engines import EngineError
 from backend.engines.catalog import catalog
-from backend.engines.choose import choose
+from backend.engines.choose import choose, spare
 from backend.engines.models import cache_folder, in_cache
+from backend.engines.openai_faults import KEY, server
 from backend.hearing import FRAME
 from backend.hearing import vad as vads
 from backend.hearing.spotters import KEYS, WakeError, installed
@@ -39,7 +40,7 @@ from backend.sources.tap import Mono, Tap
 from common import VERSION
 from common.api import DoctorReport, Finding, HistoryStatus
 from common.events import AudioStatus
-from common.profile import BUILTIN, Profile, VadPart
+from common.profile import BUILTIN, Profile, TranscriptionPart, VadPart
 
 LISTEN = 1.0
 """Seconds for which the microphone is listened to."""
@@ -235,6 +236,8 @@ class Doctor:
             yield "note", found, mend
         else:
             yield "ok", found, None
+        if other := spare(self._profile.transcription):
+            yield from _fallback(other)
 
     def _models(self) -> Iterator[Spec]:
         folder, there = cache_folder(), in_cache()
@@ -247,12 +250,14 @@ class Doctor:
             yield "note", f"no Whisper model in {folder}", mend
 
     def _keys(self) -> Iterator[Spec]:
-        for name, what in (("OPENAI_API_KEY", "the engine openai"), (KEYS[0], "porcupine")):
+        for name, what in ((KEY, "the engine openai"), (KEYS[0], "porcupine")):
             there = any(os.environ.get(key) for key in (KEYS if name == KEYS[0] else (name,)))
-            if there:
-                yield "ok", f"{name} is set", None
-            else:
+            if not there:
                 yield "ok", f"{name} is not set; only {what} needs it", None
+            elif name == KEY and self._profile.transcription.engine == "openai":
+                yield _tried(self._profile.transcription)
+            else:
+                yield "ok", f"{name} is set", None
 
     def _port(self) -> Iterator[Spec]:
         host, port = self.settings.host, self.settings.port
@@ -297,6 +302,27 @@ class Doctor:
                 return
             mib = path.stat().st_size / 2**20
             yield "ok", f"{utterances} utterances of {sessions} sessions, {mib:.1f} MiB", None
+
+
+def _fallback(part: TranscriptionPart) -> Iterator[Spec]:
+    try:
+        choice = choose(part)
+    except EngineError as error:
+        yield "fault", f"the fallback: {error}", "take another with transcription.fallback"
+    else:
+        yield "ok", f"the fallback: {choice.engine.name}, model {choice.engine.model}", None
+
+
+def _tried(part: TranscriptionPart) -> Spec:
+    """Ask OpenAI whether the key is good, which costs nothing."""
+    engine = choose(part).engine
+    try:
+        engine.load(lambda stage, done, total: None)
+    except EngineError as error:
+        return "fault", *_halves(error)
+    finally:
+        engine.unload()
+    return "ok", f"{KEY} is accepted by {server()}, which gets the sound of all speech", None
 
 
 def _run(name: str, check: Callable[[], Iterator[Spec]]) -> list[Finding]:

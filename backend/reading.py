@@ -19,6 +19,7 @@ from backend.engines.desk import Desk
 from backend.hearing import RATE, Samples
 from backend.hearing.segmenter import Growing, Utterance
 from backend.meters import Meters
+from backend.spare import Spare
 from backend.waking import Waking
 from common.events import Error, Event, Transcription, Word
 from common.profile import TranscriptionPart
@@ -88,6 +89,7 @@ class Reader:
         tell: Callable[[Event], None],
         backlog: Callable[[float], None],
         keep: Callable[[Event, Samples], None] | None = None,
+        spare: Spare | None = None,
     ) -> None:
         """Begin with nothing to read.
 
@@ -100,6 +102,7 @@ class Reader:
             tell: publishes an event.
             backlog: told the seconds of speech that wait for their final, when they change.
             keep: publishes a final and has its sound kept; None keeps none.
+            spare: the way to the engine that reads what the desk's fails on.
 
         """
         self.taken = taken
@@ -110,8 +113,8 @@ class Reader:
         self.waiting = 0.0
         """Seconds of speech whose finals are being read or wait for it."""
         self._session_id = session_id
-        self._part = part
-        self._wishes = wishes(part)
+        self._spare = spare
+        self._set(part)
         self._clock = clock
         self._meters = meters
         self._tell = tell
@@ -152,7 +155,7 @@ class Reader:
     def switch(self, part: TranscriptionPart, taken: Taken) -> Taken:
         """Have what is said from now on read otherwise; return what read it before."""
         before, self.taken = self.taken, taken
-        self._part, self._wishes = part, wishes(part)
+        self._set(part)
         return before
 
     async def wait(self) -> None:
@@ -163,6 +166,10 @@ class Reader:
         """Drop what is still waiting for the engine."""
         for task in self._tasks:
             task.cancel()
+
+    def _set(self, part: TranscriptionPart) -> None:
+        spare = self._spare is not None and part.fallback is not None
+        self._part, self._wishes = part, replace(wishes(part), spare=spare)
 
     def _spawn(self, reading: Coroutine[None, None, str]) -> asyncio.Task[str]:
         task = asyncio.create_task(reading)
@@ -270,22 +277,31 @@ class Reader:
         if early and early.answers(desk, utterance.utterance, len(audio), asked):
             reading = early.reading
         else:
-            number = self._utterance_id(utterance.utterance)
-            reading = await self._final(desk, number, audio, asked)
+            reading = await self._final(utterance, audio, asked)
             if not reading.text and asked != self._wishes:
                 # A model may fall silent over a prompt: a context must not cost words.
-                reading = await self._final(desk, number, audio, self._wishes)
+                reading = await self._final(utterance, audio, self._wishes)
         self._count(reading, len(audio) / RATE)
         return reading
 
-    async def _final(self, desk: Desk, number: str, audio: Samples, asked: Wishes) -> Reading:
+    async def _final(self, utterance: Utterance, audio: Samples, asked: Wishes) -> Reading:
+        """Have it read, by the fallback engine if need be. Raises `EngineError`."""
+        taken, part, number = self.taken, self._part, self._utterance_id(utterance.utterance)
         loop = asyncio.get_running_loop()
 
         def crashed(fault: str) -> None:
             then = "what was said is read once more"
             loop.call_soon_threadsafe(self._tell_crash, fault, then)
 
-        return await asyncio.wrap_future(desk.final(number, audio, asked, crashed))
+        try:
+            reading = await asyncio.wrap_future(taken.desk.final(number, audio, asked, crashed))
+        except EngineError as fault:
+            if self._spare is None:
+                raise
+            return await self._spare.read(part, taken, fault, number, audio, asked)
+        if self._spare:
+            self._spare.rest()
+        return replace(reading, engine=taken.desk.engine.name)
 
     def _tell_crash(self, fault: str, then: str) -> None:
         self._tell(Error(error="Engine failed", details=f"{fault}; {then}"))
@@ -352,7 +368,7 @@ class Reader:
                 stable=stable,
                 words=words if is_final and self._part.words else None,
                 latency=None if since is None else round(since, 3),
-                engine=self.taken.desk.engine.name,
+                engine=reading.engine or self.taken.desk.engine.name,
             ),
         )
 

@@ -12,7 +12,7 @@ from typing import Literal
 
 from backend.bus import Bus
 from backend.clock import Clock
-from backend.desks import Taken
+from backend.desks import Desks, Taken
 from backend.hearing import Block, Samples
 from backend.hearing.ears import Ears, Inlet
 from backend.hearing.framer import Framer
@@ -36,6 +36,7 @@ from backend.reading import Reader
 from backend.sound import Sound
 from backend.sources import Source
 from backend.sources.stream import StreamSource
+from backend.spare import Spare
 from backend.waking import Waking
 from common.api import SessionFigures, SessionInfo
 from common.events import (
@@ -72,6 +73,7 @@ class Session:
         taken: Taken,
         bus: Bus,
         meters: Meters,
+        desks: Desks,
     ) -> None:
         self.session_id = session_id
         self.name = name
@@ -95,6 +97,7 @@ class Session:
             tell=self._tell,
             backlog=self._hold_back,
             keep=self._tell_and_keep if profile.audio.keep else None,
+            spare=Spare(desks, self._tell),
         )
         """What reads it."""
         self._sound = Sound(None, None)

@@ -156,6 +156,8 @@ class Sessions:
         if "engine" in given:
             # The model of another engine would be a mistake.
             given.setdefault("model", None)
+        if "fallback" in given:
+            given.setdefault("fallback_model", None)
         while True:
             wanted, fits = self._with(given), False
             # It may have to be downloaded, and stop must not wait for that.
@@ -278,7 +280,9 @@ class Sessions:
         try:
             taken = await self._take(profile)
             try:
-                session = Session(session_id, name, profile, source, taken, self._bus, self._meters)
+                session = Session(
+                    session_id, name, profile, source, taken, self._bus, self._meters, self._desks
+                )
                 session.sound_changed = lambda: self._tell_status_of(session)
                 await session.prepare()
                 if replacing:

@@ -362,6 +362,8 @@ class ConfigureRequest(Part):
 
     engine: Literal["auto", "mlx_whisper", "openai", "pocketsphinx"] = "auto"
     model: str | None = Field(None, min_length=1, max_length=500)
+    fallback: Literal["auto", "mlx_whisper", "pocketsphinx"] | None = None
+    fallback_model: str | None = Field(None, min_length=1, max_length=500)
     language: str | None = Field(None, pattern=r"^[a-z]{2,3}$")
     task: Literal["transcribe", "translate"] = "transcribe"
     prompt: str | None = Field(None, max_length=2000)

@@ -70,6 +70,10 @@ class TranscriptionPart(Part):
     """The engine; ``auto`` takes the best one that works here and says why."""
     model: str | None = Field(None, min_length=1, max_length=500)
     """A model's name or folder; null takes the engine's default."""
+    fallback: Literal["auto", "mlx_whisper", "pocketsphinx"] | None = None
+    """The engine on this machine that reads what the engine above fails on; null for none."""
+    fallback_model: str | None = Field(None, min_length=1, max_length=500)
+    """The fallback's model; null takes its default."""
     language: str | None = Field(None, pattern=r"^[a-z]{2,3}$")
     """ISO 639 code such as ``en``; null detects it where the engine can."""
     task: Literal["transcribe", "translate"] = "transcribe"

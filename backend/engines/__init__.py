@@ -43,6 +43,8 @@ class Wishes:
     """Give words with times and confidence."""
     options: dict[str, Any] = field(default_factory=dict)
     """The engine's own settings, from the profile."""
+    spare: bool = False
+    """Another engine reads what this one fails on: better fail soon than try for long."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,8 @@ class Reading:
     """Why a text was not believed, in a word or two: nothing was said, though the engine wrote."""
     seconds: float | None = field(default=None, compare=False)
     """How long the engine took; set by its desk."""
+    engine: str | None = field(default=None, compare=False)
+    """The name of the engine that read it; set by who asked."""
 
 
 Progress = Callable[[str, float, float | None], None]
@@ -88,7 +92,7 @@ class Engine(Protocol):
     name: str
     model: str
     device: str
-    """What computes: ``gpu`` or ``cpu``."""
+    """What computes: ``gpu``, ``cpu``, or ``remote`` where the sound leaves the machine."""
     eager: bool
     """A final is begun in every pause, before it is sure that nobody goes on: for engines that
     drop one cheaply."""

@@ -1,9 +1,9 @@
 """The process in which an engine works: ``python -m backend.engines.host FD``.
 
 `backend.engines.remote` asks over the socket of that number, one call at a time: a tuple, the
-method's name first. The answer is ``("value", …, bytes of memory)`` or ``("fault", exception)``, and before it may
-come ``("progress", stage, done, total)`` and, as signs of life, ``("beat",)``. ``("cancel",)`` is
-heard at any time.
+method's name first. The answer is ``("value", …, bytes of memory)`` or ``("fault", exception)``.
+Before it may come ``("progress", stage, done, total)`` and, as signs of life, ``("beat",)``.
+``("cancel",)`` is heard at any time.
 """
 
 import os

@@ -13,6 +13,7 @@ from backend.settings import Settings
 from backend.sound import cure
 from common.api import DoctorReport, Finding
 from common.events import AudioStatus
+from tests.openai_loopback import openai_loopback
 
 KEYS = ("OPENAI_API_KEY", "PORCUPINE_ACCESS_KEY", "PICOVOICE_ACCESS_KEY")
 
@@ -53,6 +54,27 @@ def test_a_sound_machine_has_no_fault_but_the_microphone(tmp_path: Path) -> None
     for name in ("settings", "profiles", "voice activity", "port", "folders", "keys"):
         assert state(report, name) == "ok", found(report, name)
     assert all(one.cure for one in report.findings if one.state == "fault")
+
+
+def test_the_key_is_tried_where_the_default_profile_wants_openai(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "profiles"
+    folder.mkdir()
+    (folder / "cloud.json").write_text(
+        '{"transcription": {"engine": "openai", "fallback": "pocketsphinx"}}'
+    )
+    doctor = Doctor(settings(tmp_path, default_profile="cloud"))
+    assert state(doctor.examine(), "engine in use") == "fault"
+    with openai_loopback() as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        report = doctor.examine()
+        assert "accepted by 127.0.0.1" in found(report, "keys")[0].found
+        assert "the fallback: pocketsphinx" in found(report, "engine in use")[1].found
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-wrong-key")
+        (key, _) = found(doctor.examine(), "keys")
+    assert (key.state, "401" in key.found, "sk-wrong" in f"{key}") == ("fault", True, False)
 
 
 def test_without_a_microphone_only_who_needs_one_has_a_fault(

@@ -43,7 +43,7 @@ class Room:
     async def session(self, source: Source, config: dict[str, Any] | None = None) -> Session:
         profile: Profile = parse({**SPHINX, **(config or {})})
         taken = await self.desks.take(profile.transcription)
-        return Session("s", "mine", profile, source, taken, self.bus, Meters())
+        return Session("s", "mine", profile, source, taken, self.bus, Meters(), self.desks)
 
     async def until(self, wanted: Callable[[], bool]) -> None:
         async with asyncio.timeout(30):
