@@ -12,9 +12,11 @@ import os
 import signal
 import socket
 import threading
+from collections.abc import Callable
 
 from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config
+from quart import Quart
 
 from backend.app import create_app
 from backend.parts import Parts
@@ -66,9 +68,21 @@ def listen(settings: Settings) -> socket.socket:
     return listener
 
 
-async def serve(settings: Settings, listener: socket.socket) -> None:
-    """Serve until SIGINT or SIGTERM, then leave gently."""
+async def serve(
+    settings: Settings,
+    listener: socket.socket,
+    made: Callable[[Quart], None] = lambda app: None,
+) -> None:
+    """Serve until SIGINT or SIGTERM, then leave gently.
+
+    Args:
+        settings: what the server was told.
+        listener: where to listen.
+        made: called with the application before it serves.
+
+    """
     app = create_app(settings)
+    made(app)
     if settings.auth_token and not settings.auth_enabled:
         log.warning(
             "STT_SERVER_AUTH_TOKEN is set but STT_SERVER_AUTH_ENABLED isn't: nobody is asked for it"

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
+from backend import wire
 from backend.problems import Problem, ours, too_many
 from backend.security import SUBPROTOCOL, Pace, check_origin, check_token
 from backend.settings import Settings
@@ -35,6 +36,8 @@ NORMAL, INVALID_DATA, POLICY, TOO_BIG, OUR_FAULT, RESTART, TRY_LATER = (
 """Close codes of RFC 6455 and the IANA registry that are used here."""
 
 
+BEAT = 10.0
+"""Seconds between two looks whether the clients are still there."""
 FAREWELL = 30
 """Seconds that a peer has for its half of the close."""
 
@@ -58,6 +61,8 @@ class Socket:
         }
         self._receive = receive
         self._send = send
+        self.wire: wire.Wire | None = None
+        """The way past ASGI, once accepted; None where there is none."""
         self.accepted = False
         self.closed = False
         self._gone = False
@@ -67,6 +72,7 @@ class Socket:
 
     async def accept(self) -> None:
         """Finish the handshake."""
+        self.wire = wire.found(self._send)
         subprotocol = SUBPROTOCOL if SUBPROTOCOL in self.offered else None
         await self._send({"type": "websocket.accept", "subprotocol": subprotocol, "headers": []})
         self.accepted = True
@@ -154,7 +160,8 @@ class Sockets:
         self._settings = settings
         self._pace = pace
         self._endpoints = endpoints
-        self._open = 0
+        self._sockets: set[Socket] = set()
+        self._beating: asyncio.TimerHandle | None = None
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         endpoint = self._endpoints.get(scope.get("path", ""))
@@ -162,20 +169,33 @@ class Sockets:
             await self._inner(scope, receive, send)
             return
         await receive()  # websocket.connect
-        self._open += 1
+        socket = Socket(scope, receive, send)
+        self._sockets.add(socket)
+        if self._beating is None:
+            self._beat()
         try:
-            await self._serve(endpoint, Socket(scope, receive, send), scope)
+            await self._serve(endpoint, socket, scope)
         finally:
-            self._open -= 1
+            self._sockets.discard(socket)
+            if socket.wire:
+                socket.wire.forget()
+
+    def _beat(self) -> None:
+        """Look from time to time whether everyone is still there."""
+        loop = asyncio.get_running_loop()
+        for socket in self._sockets:
+            if socket.wire:
+                socket.wire.beat(loop.time())
+        self._beating = loop.call_later(BEAT, self._beat) if self._sockets else None
 
     async def _serve(self, endpoint: Endpoint, socket: Socket, scope: Message) -> None:
         try:
             self._pace.check((scope.get("client") or ("",))[0])
             check_origin(self._settings, socket.header("origin"), socket.header("host"))
             check_token(self._settings, socket.header("authorization"), socket.offered)
-            if self._open > self._settings.max_connections:
+            if len(self._sockets) > self._settings.max_connections:
                 raise too_many(
-                    f"{self._open - 1} WebSockets are open, the limit of "
+                    f"{len(self._sockets) - 1} WebSockets are open, the limit of "
                     "STT_SERVER_MAX_CONNECTIONS; try again later"
                 )
             await endpoint(socket)

@@ -14,6 +14,10 @@ from websockets.frames import Close, Frame, Opcode
 
 FULL = 64 << 10
 """Bytes that a peer has not taken yet, over which nothing more is written to it."""
+LAST = 2.0
+"""Seconds that a client has to end a connection that we close."""
+SILENT, GONE = 20.0, 60.0
+"""Seconds without a word from a client, after which it is asked, and after which it is dropped."""
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -38,6 +42,7 @@ class Wire:
         self._transport = transport
         self.heard = asyncio.get_running_loop().time()
         """When the client last sent anything, by the loop's clock."""
+        self._ending: asyncio.TimerHandle | None = None
         self._handle = stream.handle
         stream.handle = self._hear
 
@@ -46,17 +51,33 @@ class Wire:
         """Whether the client takes less than it is sent."""
         return self._transport.get_write_buffer_size() > FULL
 
-    @property
-    def closing(self) -> bool:
-        return self._transport.is_closing()
-
     def write(self, frame: bytes) -> None:
         """Send it, or have it wait in the transport."""
-        self._transport.write(frame)
+        if not self._transport.is_closing():
+            self._transport.write(frame)
+
+    def close(self, code: int, reason: str) -> None:
+        """Say why the connection ends; it is dropped if the client doesn't end it soon."""
+        if not self._ending:
+            self._ending = asyncio.get_running_loop().call_later(LAST, self.abort)
+            self.write(close_frame(code, reason))
+
+    def beat(self, now: float) -> None:
+        """Ask a client that has long said nothing whether it is there; drop it if it isn't."""
+        silent = now - self.heard
+        if silent > GONE:
+            self.abort()
+        elif silent > SILENT and not self._ending:
+            self.write(PING)
 
     def abort(self) -> None:
         """Drop what waits, and the connection with it."""
         self._transport.abort()
+
+    def forget(self) -> None:
+        """Know that the connection has ended."""
+        if self._ending:
+            self._ending.cancel()
 
     async def _hear(self, event: Any) -> None:
         self.heard = asyncio.get_running_loop().time()

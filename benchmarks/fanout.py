@@ -29,6 +29,8 @@ SERVER_CORE, CLIENT_CORE = 0, 1
 PINNED = ("taskset", "-c", str(SERVER_CORE))
 MARK = b'"details":"'
 DIGITS = 20
+PING = 9
+PONG = b"\x8a\x80\0\0\0\0"
 
 
 class Crowd:
@@ -89,14 +91,20 @@ class Crowd:
 
     def _count(self, number: int, data: bytes) -> None:
         now, at, end = time.monotonic_ns(), 0, len(data)
-        while end - at >= 4:
+        while end - at >= 2:
             size, head = data[at + 1], 2
+            if size >= 126 and end - at < 10:
+                break
             if size == 126:
                 size, head = int.from_bytes(data[at + 2 : at + 4]), 4
             elif size == 127:
                 size, head = int.from_bytes(data[at + 2 : at + 10]), 10
             if end - at < head + size:
                 break
+            if data[at] & 15 == PING:
+                self._sockets[number].send(PONG)
+                at += head + size
+                continue
             self.seen += 1
             mark = data.find(MARK, at, at + head + size)
             if mark > 0:

@@ -5,7 +5,6 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from backend.bus import Subscription, TooSlow, Wanted
 from backend.parts import Parts
 from backend.problems import Problem, bad_request, leaving, malformed
 from backend.session import Session
@@ -13,6 +12,7 @@ from backend.sessions import new_id
 from backend.sockets import INVALID_DATA, NORMAL, POLICY, TRY_LATER, Gone, Socket
 from backend.sources.stream import StreamSource
 from backend.sources.wanted import fed
+from backend.subscription import Subscription, TooSlow, Wanted
 from common.api import AudioHello
 from common.events import Error
 from common.profile import faults

@@ -2,13 +2,16 @@
 
 import asyncio
 import time
+from contextlib import suppress
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from backend.bus import HELD, Bus, Subscription, TooSlow, Wanted
+from backend.bus import HELD
 from backend.parts import Parts
 from backend.problems import Problem, bad_request
-from backend.sockets import RESTART, TRY_LATER, Socket
+from backend.routes.outlets import outlet
+from backend.sockets import Socket
+from backend.subscription import Subscription, Wanted
 from common import PROTOCOL, VERSION
 from common.events import EVENT_NAMES, Error, Event, Transcription, Unknown, Welcome
 from common.profile import faults
@@ -52,35 +55,10 @@ async def serve_events(socket: Socket, here: Parts) -> None:
         await socket.tell(welcome.model_copy(update=update))
         for event in past:
             await socket.tell(event)
-        await _converse(socket, subscription, here.bus)
-
-
-async def _converse(socket: Socket, subscription: Subscription, bus: Bus) -> None:
-    tasks = {
-        asyncio.create_task(_obey(socket, subscription)),
-        asyncio.create_task(_tell(socket, subscription)),
-        asyncio.create_task(subscription.wait_until_too_slow()),
-    }
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    except TooSlow:
-        pass
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-    if subscription.too_slow:
-        # It learns of this when it reads again; one that never does is cut off by the kernel.
-        await socket.close(TRY_LATER, "too slow: resume with since=, the seq of your last event")
-    else:
-        await socket.close(RESTART, "the server is stopping")
-
-
-async def _tell(socket: Socket, subscription: Subscription) -> None:
-    async for text in subscription:
-        await socket.text(text)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(None) as limit:
+                here.bus.attach(subscription, outlet(socket, limit))
+                await _obey(socket, subscription)
 
 
 async def _obey(socket: Socket, subscription: Subscription) -> None:

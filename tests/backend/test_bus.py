@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from backend.bus import BACKLOG, HELD, Bus, Subscription, TooSlow, Wanted
+from backend.bus import HELD, Bus
+from backend.subscription import BACKLOG, Subscription, TooSlow, Wanted
 from common.events import Error, Event, Level, ModelProgress, SystemStatus, Transcription
 
 EVERYTHING = Wanted()

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from backend import sockets
-from backend.bus import BACKLOG
 from backend.parts import Parts
 from backend.problems import bad_request
 from backend.routes.audio import serve_audio
@@ -16,6 +15,7 @@ from backend.routes.events import serve_events
 from backend.security import Pace
 from backend.settings import Settings
 from backend.sockets import Endpoint, Message, Socket, Sockets
+from backend.subscription import BACKLOG
 from common.events import Error
 
 PATH = "/api/v1/ws"
