@@ -21,28 +21,10 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from quart import Quart, ResponseReturnValue, request, websocket
 
+from tests.openai_protocol import EACH, MODELS, logprobs_of, segment, words, wrong, wrong_hints
+
 KEY = "sk-loopback-0123456789abcdef"
-WORDS = (
-    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
-    "sixteen seventeen eighteen nineteen twenty"
-)
-EACH = 0.5
-"""Seconds of sound to a word."""
-MODELS = {
-    "gpt-live-transcribe",
-    "gpt-transcribe",
-    "gpt-4o-transcribe",
-    "gpt-4o-mini-transcribe",
-    "whisper-1",
-}
-LOGPROB = -0.1
 _ABOUT = "conversation.item.input_audio_transcription."
-
-
-def words(seconds: float) -> list[str]:
-    """Return what the server hears in so many seconds of sound."""
-    said = WORDS.split()
-    return [said[number % len(said)] for number in range(round(seconds / EACH))]
 
 
 @dataclass
@@ -214,8 +196,8 @@ class Loopback:
         scripted = self.answers.popleft() if self.answers else self.always
         if scripted:
             return _refusal(scripted)
-        if wrong := _wrong(form):
-            return self._object(wrong)
+        if refused_for := wrong(form):
+            return self._object(refused_for)
         return None
 
     def _object(self, wrong: str) -> ResponseReturnValue:
@@ -227,14 +209,14 @@ class Loopback:
         answer: dict[str, Any] = {"text": " ".join(said)}
         if form["response_format"] == "verbose_json":
             answer |= {"language": "english", "duration": seconds, "task": "transcribe"}
-            answer["segments"] = [_segment(answer["text"], seconds)]
+            answer["segments"] = [segment(answer["text"], seconds)]
             if "word" in form.get("timestamp_granularities[]", ()):
                 answer["words"] = [
                     {"word": word, "start": number * EACH, "end": (number + 1) * EACH}
                     for number, word in enumerate(said)
                 ]
         elif "logprobs" in form.get("include[]", ()):
-            answer["logprobs"] = _logprobs(said)
+            answer["logprobs"] = logprobs_of(said)
         elif form["model"] == "gpt-transcribe":
             answer["languages"] = [{"code": "en"}]
         return answer
@@ -288,7 +270,7 @@ class _Session:
             self._server.broken.append(f"a format {heard['format']}")
         self._model = heard["transcription"]["model"]
         self._logprobs = "item.input_audio_transcription.logprobs" in session.get("include", ())
-        if wrong := _wrong_hints(heard["transcription"], logprobs=self._logprobs):
+        if wrong := wrong_hints(heard["transcription"], logprobs=self._logprobs):
             self._server.broken.append(wrong)
         self._server.sessions.append(heard["transcription"])
         await self.send("session.updated", session=session)
@@ -340,7 +322,7 @@ class _Session:
             content_index=0,
             transcript=" ".join(said),
             usage={"type": "duration", "seconds": self._seconds},
-            logprobs=_logprobs(said) if self._logprobs else None,
+            logprobs=logprobs_of(said) if self._logprobs else None,
         )
 
 
@@ -383,45 +365,3 @@ def _refusal(answer: Answer) -> ResponseReturnValue:
         return answer.text, answer.status, {"Content-Type": "text/html"}
     error = {"message": answer.message, "type": "error", "param": None, "code": answer.code}
     return {"error": error}, answer.status, answer.headers
-
-
-def _wrong(form: dict[str, Any]) -> str:
-    """Return what OpenAI would refuse in an upload."""
-    model, kind = form["model"], form["response_format"]
-    if "timestamp_granularities" in form or "include" in form or "languages" in form:
-        return "lists have [] after their name"
-    if kind == "verbose_json" and model != "whisper-1":
-        return f"{model} knows no verbose_json"
-    if "timestamp_granularities[]" in form and kind != "verbose_json":
-        return "timestamps want verbose_json"
-    if model == "gpt-live-transcribe":
-        return "gpt-live-transcribe takes no files"
-    hints = {"model": model, **{key.removesuffix("[]"): value for key, value in form.items()}}
-    return _wrong_hints(hints, logprobs="include[]" in form)
-
-
-def _wrong_hints(hints: dict[str, Any], *, logprobs: bool) -> str:
-    model = hints["model"]
-    many = model in {"gpt-live-transcribe", "gpt-transcribe"}
-    if model not in MODELS:
-        return f"there is no model {model}"
-    if logprobs and not model.startswith("gpt-4o"):
-        return f"{model} tells no logprobs"
-    if ("language" if many else "languages") in hints:
-        return f"{model} takes the language otherwise"
-    return ""
-
-
-def _segment(text: str, seconds: float) -> dict[str, Any]:
-    fields: dict[str, Any] = {"id": 0, "seek": 0, "start": 0.0, "end": seconds, "text": text}
-    return fields | {
-        "tokens": [1, 2, 3],
-        "temperature": 0.0,
-        "avg_logprob": LOGPROB,
-        "compression_ratio": 1.0,
-        "no_speech_prob": 0.01,
-    }
-
-
-def _logprobs(said: list[str]) -> list[dict[str, Any]]:
-    return [{"token": word, "bytes": list(word.encode()), "logprob": LOGPROB} for word in said]

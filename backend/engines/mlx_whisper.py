@@ -7,8 +7,6 @@ thread that made them.
 """
 
 import ctypes
-import gc
-import importlib
 import math
 import platform
 import sys
@@ -21,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backend.engines import Audio, Crashed, EngineError, Progress, Reading, Wishes, sanity
+from backend.engines.heavy import import_heavy
 from backend.engines.interrupt import Interrupt
 from backend.engines.models import find
 from backend.engines.names import repository
@@ -97,7 +96,7 @@ class MlxWhisper:
         folder = find(self.model, lambda: progress("download", 0, None))
         progress("load", 0, None)
         _preload_openblas()
-        _import_package()
+        import_heavy(["backend.engines.whisper"])
         import mlx.core as mx
 
         self.device = "gpu" if mx.default_device().type == mx.gpu else "cpu"
@@ -228,24 +227,6 @@ def _preload_openblas() -> None:
             ctypes.CDLL("libopenblas.so.0", mode=ctypes.RTLD_GLOBAL)
         except OSError:
             pass  # It runs without, slowly.
-
-
-def _import_package() -> None:
-    """Import all of the package, once, without rounds of the cycle collector.
-
-    What it imports are tens of thousands of objects. A round over them holds the GIL, and the
-    event loop with it, for 70 ms; from here on they are left out of all rounds.
-    """
-    if "backend.engines.whisper" in sys.modules:
-        return
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        importlib.import_module("backend.engines.whisper")
-    finally:
-        if collecting:
-            gc.enable()
-    gc.freeze()
 
 
 def _load(folder: Path, dtype: Any) -> Any:

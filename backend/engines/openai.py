@@ -11,12 +11,12 @@ import logging
 import os
 import random
 from collections.abc import Awaitable, Callable
-from importlib import import_module
 from importlib.util import find_spec
 from json import JSONDecodeError
 from typing import TYPE_CHECKING, TypeVar
 
 from backend.engines import Audio, EngineError, Progress, Reading, Wishes
+from backend.engines.heavy import import_heavy
 from backend.engines.line import Line
 from backend.engines.openai_faults import KEY, Fault, NotTheProtocol, explain
 from backend.engines.openai_models import LIVE, WHISPER, abilities
@@ -45,6 +45,15 @@ FIRST_WAIT, LONGEST_WAIT = 0.5, 8.0
 """Seconds before the second try, and at most before any other."""
 MOST = 64
 """Streams kept; of utterances that never end the oldest is given up."""
+HEAVY = (
+    "openai",
+    "openai.resources.audio",
+    "openai.resources.realtime",
+    "websockets.asyncio.client",
+    "soundfile",
+    "soxr",
+)
+"""What would otherwise be imported when somebody speaks for the first time."""
 TALKATIVE = ("openai", "httpx", "httpcore", "websockets.client")
 """Loggers that tell headers and sound at the level DEBUG."""
 
@@ -71,8 +80,8 @@ class OpenAI:
         if lacking := missing():
             raise EngineError(f"openai needs {lacking}")
         progress("load", 0, None)
-        import_module("openai")  # Before its loggers are hushed: it sets them itself.
-        _hush()
+        import_heavy(HEAVY)
+        _hush()  # After the import, which sets the loggers itself.
         self._line.open()
         self._line.call(self._connect())
 

@@ -11,7 +11,8 @@ import soundfile
 from common.client import Client
 from common.events import Error, Event, SessionStopped, SpeechEnded, Transcription
 from tests.ends.speech import Listening, finals, partials
-from tests.openai_loopback import KEY, Answer, Loopback, openai_loopback, words
+from tests.openai_loopback import KEY, Answer, Loopback, openai_loopback
+from tests.openai_protocol import words
 from tests.running import SOUNDS, Running, running
 
 ONE = SOUNDS / "jarvis-turn-the-lights-off.flac"

@@ -12,7 +12,8 @@ import pytest
 from backend.engines import Audio, Cancelled, EngineError, Progress, Wishes
 from backend.engines import openai as module
 from backend.engines.openai import OpenAI, missing
-from tests.openai_loopback import KEY, LOGPROB, Answer, Loopback, openai_loopback, words
+from tests.openai_loopback import KEY, Answer, Loopback, openai_loopback
+from tests.openai_protocol import LOGPROB, words
 
 SOON = 10.0
 PLAIN = Wishes()
