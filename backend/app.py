@@ -16,6 +16,7 @@ from backend.routes.docs import docs
 from backend.routes.events import serve_events
 from backend.routes.history import history
 from backend.routes.pages import pages
+from backend.routes.sinks import sinks
 from backend.routes.system import health, system
 from backend.routes.transcription import transcription
 from backend.security import Pace, check_origin, check_token, cors_headers
@@ -38,7 +39,7 @@ def create_app(settings: Settings | None = None) -> Quart:
     app.config["MAX_CONTENT_LENGTH"] = None
     app.config["BODY_TIMEOUT"] = 300
     app.config["RESPONSE_TIMEOUT"] = None
-    for blueprint in (docs, health, history, pages, system, transcription):
+    for blueprint in (docs, health, history, pages, sinks, system, transcription):
         app.register_blueprint(blueprint)
     pace = Pace(settings.max_requests)
     _guard(app, settings, pace)

@@ -185,14 +185,15 @@ class Bus:
         self._line: deque[tuple[Event, asyncio.Future[None] | None]] = deque()
         self._held: deque[tuple[Event, str]] = deque(maxlen=HELD)
         self._subscriptions: set[Subscription] = set()
+        self._within = 0
         self._empty = asyncio.Event()
         self._empty.set()
         self._loop = asyncio.get_running_loop()
 
     @property
     def connections(self) -> int:
-        """How many subscribe."""
-        return len(self._subscriptions)
+        """How many clients subscribe."""
+        return len(self._subscriptions) - self._within
 
     def publish(self, event: Event, sound: Samples | None = None) -> None:
         """Number the event if it is durable, and tell everyone who wants it. On the loop only.
@@ -257,13 +258,16 @@ class Bus:
         return since > self.seq or since < self.first or since + 1 < self.oldest
 
     @contextmanager
-    def subscribe(self, wanted: Wanted, since: int | None = None) -> Iterator[Subscription]:
+    def subscribe(
+        self, wanted: Wanted, since: int | None = None, *, within: bool = False
+    ) -> Iterator[Subscription]:
         """Subscribe for the length of a ``with`` block.
 
         Args:
             wanted: which events.
             since: queue first what is held and numbered above this, or all of it where the
                 number can't be ours.
+            within: it is the server's own, and no connection.
 
         """
         subscription = Subscription(wanted, self.dropped)
@@ -275,11 +279,13 @@ class Bus:
                 if event.seq is not None and event.seq > after:
                     subscription.resume(event, text)
         self._subscriptions.add(subscription)
+        self._within += within
         self._empty.clear()
         try:
             yield subscription
         finally:
             self._subscriptions.discard(subscription)
+            self._within -= within
             if not self._subscriptions:
                 self._empty.set()
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from backend import meters
-from backend.operations import HISTORY, SESSION, Json, Operation
+from backend.operations import HISTORY, SESSION, SINKS, Json, Operation
 from common import VERSION
 from common.api import (
     AudioHello,
@@ -202,6 +202,7 @@ OPERATIONS = (
         (400, 404, 409, 413, 415, 503),
     ),
     *HISTORY,
+    *SINKS,
 )
 
 

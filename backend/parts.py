@@ -17,6 +17,7 @@ from backend.history import History
 from backend.meters import Meters
 from backend.sessions import Sessions
 from backend.settings import Settings
+from backend.sinks import Sinks
 from common.api import DoctorReport
 
 
@@ -37,6 +38,7 @@ class Parts:
     desks: Desks
     sessions: Sessions
     meters: Meters
+    sinks: Sinks
     recordings: ThreadPoolExecutor
     """Where whole recordings are cut up: they may not take the event loop's own threads."""
     uploads: int = 0
@@ -55,13 +57,15 @@ class Parts:
         desks = Desks(bus)
         sessions = Sessions(settings, bus, ears, desks, meters)
         recordings = ThreadPoolExecutor(settings.max_uploads, "recording")
-        return cls(settings, bus, history, ears, desks, sessions, meters, recordings)
+        sinks = Sinks(settings, history, bus)
+        return cls(settings, bus, history, ears, desks, sessions, meters, sinks, recordings)
 
     async def close(self) -> None:
         """End every thread."""
         self.recordings.shutdown(wait=False, cancel_futures=True)
         await self.desks.close()
         await asyncio.to_thread(self.ears.close)
+        await self.sinks.close()
         await asyncio.to_thread(self.history.close)
 
     async def examine(self) -> DoctorReport:
