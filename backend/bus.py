@@ -182,7 +182,7 @@ class Bus:
         """Set when the server leaves."""
         self._numbered = self.seq
         self._keeper = keeper
-        self._line: deque[tuple[Event, asyncio.Future[None] | None]] = deque()
+        self._line: deque[tuple[Event, str, asyncio.Future[None] | None]] = deque()
         self._held: deque[tuple[Event, str]] = deque(maxlen=HELD)
         self._subscriptions: set[Subscription] = set()
         self._within = 0
@@ -205,32 +205,34 @@ class Bus:
         """
         written = None
         if event.numbered():
-            self._numbered += 1
-            event = event.model_copy(update={"seq": self._numbered})
-            written = self._keeper.keep(event, sound) if self._keeper else None
+            event = event.model_copy(update={"seq": self._numbered + 1})
         elif not self._subscriptions:
             return
+        text = encode(event)  # What can't be encoded takes no number.
+        if event.seq is not None:
+            self._numbered = event.seq
+            written = self._keeper.keep(event, sound) if self._keeper else None
         if isinstance(event, Level) or (written is None and not self._line):
-            self._deliver(event)
+            self._deliver(event, text)
             return
-        self._line.append((event, written))
+        self._line.append((event, text, written))
         if written:
             written.add_done_callback(self._move_up)
 
     def _move_up(self, _: object) -> None:
         """Tell what need not wait any longer."""
-        while self._line and _is_written(self._line[0][1]):
-            self._deliver(self._line.popleft()[0])
+        while self._line and _is_written(self._line[0][2]):
+            event, text, _ = self._line.popleft()
+            self._deliver(event, text)
 
     async def settle(self) -> None:
         """Return when everything that was published until now has been told."""
         while self._line:
-            last = [written for _, written in self._line if written]
+            last = [written for *_, written in self._line if written]
             await asyncio.wait(last)
             await asyncio.sleep(0)  # The line moves up in callbacks of the same turn.
 
-    def _deliver(self, event: Event) -> None:
-        text = encode(event)
+    def _deliver(self, event: Event, text: str) -> None:
         if event.seq is not None:
             self.seq = event.seq
             self._held.append((event, text))

@@ -193,7 +193,7 @@ class Feed:
         if self._trying and (refused or too_long):
             await self._put_aside(self._trying, why)
             return 0.0
-        pause = min(FIRST_PAUSE * 2 ** min(self._tries - 1, 10), LONGEST_PAUSE)
+        pause = min(FIRST_PAUSE * 2.0 ** min(self._tries - 1, 10), LONGEST_PAUSE)
         wished = error.pause if isinstance(error, NotNow) else 0.0
         return max(pause * random.uniform(0.8, 1.2), min(wished, LONGEST_WISH))
 

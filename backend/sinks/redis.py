@@ -45,7 +45,7 @@ class RedisStream:
     async def open(self) -> None:
         """Connect. Raises `Missing`, or what redis-py does."""
         self._redis = connected(self._url)
-        await self._redis.execute_command("PING")
+        await self._redis.ping()  # type: ignore[misc]
 
     async def close(self) -> None:
         if self._redis:
@@ -102,7 +102,7 @@ class RedisChannel:
     async def _publish(self) -> None:
         redis = connected(self._url)
         try:
-            await redis.execute_command("PING")
+            await redis.ping()  # type: ignore[misc]
             with self._bus.subscribe(Wanted(), within=True) as subscription:
                 async for text in subscription:
                     await redis.publish(self._channel, text)

@@ -215,6 +215,22 @@ async def test_a_folder_that_cannot_be_written_is_told_of(tmp_path: Path) -> Non
         assert history.status().waiting == 3
 
 
+async def test_what_cannot_be_written_costs_only_itself(tmp_path: Path) -> None:
+    def fail(_: sqlite3.Connection) -> None:
+        raise ValueError("of its own")
+
+    async with opened(tmp_path) as (history, bus):
+        bus.publish(final("one"))
+        with pytest.raises(ValueError, match="of its own"):
+            await history.write(fail)
+        with pytest.raises(ValueError, match="surrogates"):
+            bus.publish(final("\ud800", "s-2"))
+        bus.publish(final("two", "s-3"))
+        await bus.settle()
+        assert await texts(history) == ["one", "two"]
+        assert bus.seq == bus.first + 2, "what couldn't be told took no number"
+
+
 async def test_a_disk_that_does_not_answer_holds_nobody_up_for_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
