@@ -78,6 +78,7 @@ class Parts:
                 listening=main.audio_status() if main and live else None,
                 serving=True,
                 history=self.history.status(),
+                sinks=self.sinks.status(),
             )
             self._examining = asyncio.ensure_future(asyncio.to_thread(doctor.examine))
         return await asyncio.shield(self._examining)

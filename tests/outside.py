@@ -14,9 +14,13 @@ from pathlib import Path
 
 import pytest
 
+# Debian keeps PostgreSQL's programs out of the way.
+PLACES = os.pathsep.join(
+    [os.environ.get("PATH", ""), *map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin")))]
+)
 REDIS = shutil.which("redis-server")
-POSTGRES = shutil.which("postgres")
-INITDB = shutil.which("initdb")
+POSTGRES = shutil.which("postgres", path=PLACES)
+INITDB = shutil.which("initdb", path=PLACES)
 SETPRIV = shutil.which("setpriv")
 needs_redis = pytest.mark.skipif(REDIS is None, reason="no redis-server on this machine")
 needs_postgres = pytest.mark.skipif(
