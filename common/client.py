@@ -36,6 +36,7 @@ from common.api import (
     Stopped,
     Success,
     Transcript,
+    TranscriptionStatus,
 )
 from common.problems import Broken, ClientError, Refused, Unauthorized, Unreachable, refusal
 from common.profile import faults
@@ -143,6 +144,10 @@ class Client:
         """Have the server look at its own machine, which takes it some seconds."""
         response = await self._ask("GET", "/api/v1/system/doctor", timeout=self._patient)
         return _shaped(response, DoctorReport)
+
+    async def figures(self) -> TranscriptionStatus:
+        """Return how the engine does, and every session: delays, sound lost, speed."""
+        return await self._get("/api/v1/transcription/status", TranscriptionStatus)
 
     async def sessions(self) -> list[SessionInfo]:
         """Return the sessions that are listening now."""
