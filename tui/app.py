@@ -1,16 +1,22 @@
 """The console: it listens to one server and passes on what you ask of it."""
 
+import os
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import ClassVar
 
-from textual.app import get_system_commands_provider
+from textual.app import SystemCommand, get_system_commands_provider
 from textual.binding import Binding, BindingType
 from textual.notifications import SeverityLevel
+from textual.screen import Screen
+from textual.theme import Theme
 
 from common.events import Error, Event, Welcome
 from common.problems import ClientError, Refused, Unauthorized
 from common.stream import Link
+from tui import keys
 from tui.commands import Commands, explained
 from tui.connection import Connected
 from tui.messages import (
@@ -31,6 +37,7 @@ from tui.screens.doctor import DoctorScreen
 from tui.screens.help import HelpScreen
 from tui.screens.listen import ListenScreen
 from tui.screens.place import PlaceScreen
+from tui.settings import Settings, load, remember_theme
 from tui.state import State, after, known, linked
 
 
@@ -72,10 +79,25 @@ class Console(Connected):
         ),
     ]
 
-    def __init__(self, url: str = "http://127.0.0.1:8000", token: str | None = None) -> None:
+    def __init__(
+        self,
+        url: str = "http://127.0.0.1:8000",
+        token: str | None = None,
+        *,
+        config: Path | None = None,
+    ) -> None:
+        """
+        Args:
+            url: the server's address.
+            token: its token, where it wants one.
+            config: the file of `tui.settings`; None remembers nothing.
+
+        """
         super().__init__(url, token)
         self.seen: dict[str, PlaceScreen] = {}
         """The places that have been shown, by name."""
+        self._config = config
+        self.settings = load(config) if config else Settings()
         for place in PLACES:
             self.add_mode(place.name, partial(self._open, place))
 
@@ -92,8 +114,42 @@ class Console(Connected):
         return home
 
     def on_mount(self) -> None:
+        settings = self.settings
+        if not settings.motion and "TEXTUAL_ANIMATIONS" not in os.environ:
+            self.animation_level = "none"
+        if settings.theme in self.available_themes:
+            self.theme = settings.theme
+        self.set_keymap(dict(settings.keys))
+        self.theme_changed_signal.subscribe(self, self._remember)
         # After the first paint: the network may take its time.
         self.call_after_refresh(self.follow)
+        self.call_after_refresh(self._tell_of_settings)
+
+    def _tell_of_settings(self) -> None:
+        settings = self.settings
+        told = [*settings.faults]
+        if settings.theme and settings.theme not in self.available_themes:
+            told.append(f"there is no theme {settings.theme!r}; ctrl+p lists those there are")
+        if settings.keys:
+            told += keys.faults(settings.keys)
+        for fault in told:
+            self.tell(fault, "Settings", "warning")
+
+    def _remember(self, theme: Theme) -> None:
+        if self._config is None or theme.name == self.settings.theme:
+            return
+        self.settings = replace(self.settings, theme=theme.name)
+        try:
+            remember_theme(self._config, theme.name)
+        except (OSError, ValueError) as error:
+            self.tell(f"the theme can't be remembered: {error}", "Settings", "warning")
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Offer what isn't a key of ours already."""
+        ours = {"Quit", "Keys"}
+        for command in super().get_system_commands(screen):
+            if command.title not in ours:
+                yield command
 
     def watch_state(self, state: State) -> None:
         # While the app ends, news may still arrive when the widgets have gone.
@@ -199,13 +255,13 @@ class Console(Connected):
             self.state = replace(self.state, refusal="", link=Link("connecting"))
 
     def action_show_help(self) -> None:
-        keys = (
+        shown = (
             (self.get_key_display(active.binding), active.binding.tooltip)
             for active in explained(self.screen)
         )
         here = self.screen
         signs = here.SIGNS if isinstance(here, PlaceScreen) else ()
-        self.push_screen(HelpScreen(keys, signs))
+        self.push_screen(HelpScreen(shown, signs))
 
     def _chosen(self, name: str | None) -> None:
         if name is None:

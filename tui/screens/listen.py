@@ -22,11 +22,16 @@ from common.events import (
     Welcome,
 )
 from common.export import Final
+from tui.screens.choose import ChooseProfile
+from tui.screens.confirm import Confirm
+from tui.screens.doctor import DoctorScreen
 from tui.screens.export import ExportScreen
 from tui.screens.filter import FilterScreen
+from tui.screens.help import HelpScreen
 from tui.screens.place import PlaceScreen
 from tui.sieve import Sieve
 from tui.state import State, recovery, source_name
+from tui.widgets.chooser import Chooser
 from tui.widgets.entries import Entry
 from tui.widgets.find import FindLine
 from tui.widgets.meter import Meter
@@ -79,6 +84,17 @@ class ListenScreen(PlaceScreen):
         ("━ ┃ ┊", "loudness in dBFS, 0 the loudest; the last peak; the room's own noise"),
         ("⣀⣴⣿", "the loudness of the last ten seconds, bright where somebody spoke"),
         ("━ │", "how likely the sound is speech, 0 to 1, and from where speech begins"),
+    )
+    PARTS = (
+        Transcript,
+        FindLine,
+        FilterScreen,
+        ExportScreen,
+        Chooser,
+        Confirm,
+        ChooseProfile,
+        DoctorScreen,
+        HelpScreen,
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import getters
 from textual.app import ComposeResult
+from textual.dom import DOMNode
 from textual.reactive import reactive
 from textual.screen import Screen
 from textual.widget import Widget
@@ -31,6 +32,8 @@ class PlaceScreen(Screen[None]):
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (11, "-low"), (20, "-tall")]
     SIGNS: ClassVar[tuple[tuple[str, str], ...]] = ()
     """What is drawn here and what it means, for the help."""
+    PARTS: ClassVar[tuple[type[DOMNode], ...]] = ()
+    """Widgets and dialogs of the place that have keys of their own."""
 
     if TYPE_CHECKING:
         app = getters.app(Console)
