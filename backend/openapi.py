@@ -30,6 +30,7 @@ from common.api import (
     SessionOpened,
     SessionRequest,
     Sessions,
+    SessionTuned,
     Started,
     StartRequest,
     Status,
@@ -38,6 +39,7 @@ from common.api import (
     TranscribeRequest,
     Transcript,
     TranscriptionStatus,
+    TuneRequest,
 )
 from common.events import KINDS
 from common.profile import NAME, Profile
@@ -98,7 +100,7 @@ QUERY = ("format", "session_id", "is_final", "language", "prompt", "words")
 class Operation:
     """One method of one path."""
 
-    method: Literal["get", "post", "put", "delete"]
+    method: Literal["get", "post", "put", "patch", "delete"]
     path: str
     summary: str
     answer: type[BaseModel] | str
@@ -217,6 +219,15 @@ OPERATIONS = (
         Success[SessionOpened],
         SessionRequest,
         (400, 404, 409, 413, 503),
+    ),
+    Operation(
+        "patch",
+        f"{_V1}/transcription/sessions/{{session_id}}",
+        "Change a session while it listens",
+        Success[SessionTuned],
+        TuneRequest,
+        (400, 404, 409, 413, 503),
+        parameters=_SESSION,
     ),
     Operation(
         "delete",
@@ -380,7 +391,8 @@ def _schemas() -> Json:
         schemas |= {name.rstrip("_"): schema for name, schema in made["$defs"].items()}
     # These are dicts to Python: a part of a profile, and one that a newer server may have saved.
     profile = {"$ref": SCHEMAS + "Profile"}
-    schemas["NamedProfile"]["properties"]["config"] = profile
-    for name in ("StartRequest", "SessionRequest", "AudioHello"):
+    for name in ("NamedProfile", "SessionTuned"):
+        schemas[name]["properties"]["config"] = profile
+    for name in ("StartRequest", "SessionRequest", "AudioHello", "TuneRequest"):
         schemas[name]["properties"]["custom_config"] |= profile
     return schemas

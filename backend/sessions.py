@@ -27,6 +27,7 @@ from backend.sources import Source, SourceError
 from backend.sources.file import FileSource
 from backend.sources.microphone import Microphone
 from backend.sources.stream import StreamSource
+from backend.tuning import fixed_changes, wants_restart
 from common.api import AudioHello, Configured, ConfigureRequest, SessionRequest
 from common.events import EngineStatus, SystemStatus
 from common.profile import BadProfile, Profile, merged
@@ -174,6 +175,29 @@ class Sessions:
                 self._desks.give_back(taken)
             await self._tell_status()
             return Configured(transcription=profile.transcription, engine=taken.status())
+
+    async def tune(self, session_id: str, changes: Mapping[str, Any]) -> Session:
+        """Change a session while it listens: what it hears by at the next frame, what it is read
+        by at the next utterance.
+
+        Raises `Problem` 404, 400, 409 for what wants a new start, or 503, and then nothing has
+        changed.
+        """
+        async with self._changing:
+            session = self.find(session_id)
+            profile = _changed(session.profile, changes)
+            if paths := fixed_changes(session.profile, profile):
+                raise wants_restart(paths, own=session is self._main)
+            taken = await self._take(profile)
+            try:
+                await session.tune(profile)
+            except DetectorError as error:
+                self._desks.give_back(taken)
+                raise missing(str(error), "Detector not available") from error
+            old = session.switch(profile, taken)
+            self._watch(self._give_back_once_read(session, old))
+            self._tell_status_of(session)
+            return session
 
     async def _give_back_once_read(self, session: Session, taken: Taken) -> None:
         await session.reader.wait()

@@ -30,12 +30,15 @@ from common.api import (
     SessionOpened,
     SessionRequest,
     Sessions,
+    SessionTuned,
     Started,
     StartRequest,
     Status,
     Stopped,
     Success,
     Transcript,
+    TranscriptionStatus,
+    TuneRequest,
 )
 from common.problems import Broken, ClientError, Refused, Unauthorized, Unreachable, refusal
 from common.profile import faults
@@ -144,6 +147,10 @@ class Client:
         response = await self._ask("GET", "/api/v1/system/doctor", timeout=self._patient)
         return _shaped(response, DoctorReport)
 
+    async def transcription_status(self) -> TranscriptionStatus:
+        """Return how the engine and each session do."""
+        return await self._get("/api/v1/transcription/status", TranscriptionStatus)
+
     async def sessions(self) -> list[SessionInfo]:
         """Return the sessions that are listening now."""
         return (await self._get("/api/v1/transcription/sessions", Sessions)).sessions
@@ -161,6 +168,29 @@ class Client:
         )
         path = "/api/v1/transcription/sessions"
         return (await self._post(path, body, Success[SessionOpened])).data.session_id
+
+    async def tune_session(
+        self, session_id: str, custom_config: Mapping[str, Any] | None = None
+    ) -> SessionTuned:
+        """Change a session while it listens; return all its settings.
+
+        Args:
+            session_id: the server's own listening, or one that a client feeds.
+            custom_config: laid deeply over the session's settings; nothing only asks for them.
+
+        Raises `Refused` 409 for what wants a new start, such as another microphone.
+
+        """
+        path = f"/api/v1/transcription/sessions/{quote(session_id, safe='')}"
+        body = TuneRequest(custom_config=dict(custom_config or {}))
+        response = await self._ask(
+            "PATCH",
+            path,
+            content=body.model_dump_json(),
+            headers={"Content-Type": "application/json"},
+            timeout=self._patient,
+        )
+        return _shaped(response, Success[SessionTuned]).data
 
     async def close_session(self, session_id: str) -> str:
         """End a session; return everything it heard, its last words included."""
