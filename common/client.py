@@ -23,8 +23,16 @@ from common.api import (
     AudioHello,
     DoctorReport,
     Health,
+    LoadRequest,
+    ModelDeleted,
+    ModelLoaded,
+    ModelPulling,
+    ModelRequest,
+    Models,
+    ModelUnloaded,
     NamedProfile,
     Profiles,
+    PullCancelled,
     SessionClosed,
     SessionInfo,
     SessionOpened,
@@ -54,6 +62,9 @@ TYPES = {
     ".mp3": "audio/mpeg",
 }
 """Content types of the files that `Client.transcribe` is given by path."""
+
+
+MODELS = "/api/v1/system/models"
 
 
 class Client:
@@ -150,6 +161,39 @@ class Client:
     async def transcription_status(self) -> TranscriptionStatus:
         """Return how the engine and each session do."""
         return await self._get("/api/v1/transcription/status", TranscriptionStatus)
+
+    async def models(self) -> Models:
+        """Return the models: those on the server's machine and those that can be had."""
+        return await self._get(MODELS, Models)
+
+    async def pull_model(self, model: str) -> ModelPulling:
+        """Begin to download a model; how far it is, `ModelProgress` events tell."""
+        wish = ModelRequest(model=model)
+        return (await self._post(f"{MODELS}/pull", wish, Success[ModelPulling])).data
+
+    async def cancel_pull(self, model: str) -> PullCancelled:
+        """Stop a download. What came of it stays for the next one."""
+        wish = ModelRequest(model=model)
+        return (await self._post(f"{MODELS}/cancel", wish, Success[PullCancelled])).data
+
+    async def delete_model(self, model: str) -> ModelDeleted:
+        """Delete a downloaded model, or half of one, from the server's disk."""
+        path = f"{MODELS}/{quote(model, safe='')}"
+        response = await self._ask("DELETE", path, timeout=self._patient)
+        return _shaped(response, Success[ModelDeleted]).data
+
+    async def load_model(self, engine: str = "auto", model: str | None = None) -> ModelLoaded:
+        """Have an engine load a model now and wait until it is ready.
+
+        Raises `pydantic.ValidationError`, a `ValueError`, for an engine that there is not.
+        """
+        wish = LoadRequest.model_validate({"engine": engine, "model": model})
+        return (await self._post(f"{MODELS}/load", wish, Success[ModelLoaded])).data
+
+    async def unload_model(self, model: str) -> ModelUnloaded:
+        """Have a model that nobody uses give its memory back."""
+        wish = ModelRequest(model=model)
+        return (await self._post(f"{MODELS}/unload", wish, Success[ModelUnloaded])).data
 
     async def sessions(self) -> list[SessionInfo]:
         """Return the sessions that are listening now."""
