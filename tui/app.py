@@ -1,17 +1,18 @@
 """The console: it listens to one server and passes on what you ask of it."""
 
 from dataclasses import replace
+from functools import partial
 from typing import ClassVar
 
 from textual import work
 from textual.app import App, get_system_commands_provider
+from textual.binding import Binding, BindingType
 from textual.notifications import SeverityLevel
 from textual.reactive import reactive
-from textual.screen import Screen
 
 from common.api import DoctorReport
 from common.client import Client
-from common.events import Error, Level, Welcome
+from common.events import Error, Event, Level, Welcome
 from common.problems import ClientError, Refused, Unauthorized
 from common.stream import EventStream, Link
 from tui.commands import Commands, explained
@@ -26,10 +27,12 @@ from tui.messages import (
     RequestFailed,
     StatusArrived,
 )
+from tui.places import PLACES, Place
 from tui.screens.choose import ChooseProfile
 from tui.screens.doctor import DoctorScreen
 from tui.screens.help import HelpScreen
 from tui.screens.listen import ListenScreen
+from tui.screens.place import PlaceScreen
 from tui.state import State, after, known, linked
 
 
@@ -37,23 +40,45 @@ class Console(App[None]):
     """Workers talk to the server and post facts; handlers fold them into `state`."""
 
     TITLE = "Speech to text"
-    # Textual reads the CSS of pushed screens only, not of the first one.
-    CSS_PATH = "screens/listen.tcss"
+    CSS_PATH = "app.tcss"
     COMMANDS = {get_system_commands_provider, Commands}
-    BINDINGS: ClassVar = []
+    DEFAULT_MODE = PLACES[0].name
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            place.key,
+            f"go('{place.name}')",
+            place.title,
+            id=place.id,
+            show=False,
+            tooltip=place.tooltip,
+        )
+        for place in PLACES
+    ]
 
     state: reactive[State] = reactive(State)
 
     def __init__(self, url: str = "http://127.0.0.1:8000", token: str | None = None) -> None:
         super().__init__()
-        self.url = url
-        self.home = ListenScreen(url)
+        self.set_reactive(Console.state, State(url=url))
+        self.seen: dict[str, PlaceScreen] = {}
+        """The places that have been shown, by name."""
         self._token = token
         self._client: Client | None = None
         self._stream: EventStream | None = None
+        for place in PLACES:
+            self.add_mode(place.name, partial(self._open, place))
 
-    def get_default_screen(self) -> Screen[None]:
-        return self.home
+    def _open(self, place: Place) -> PlaceScreen:
+        screen = self.seen[place.name] = place.make()
+        screen.set_reactive(PlaceScreen.state, self.state)
+        return screen
+
+    @property
+    def home(self) -> ListenScreen:
+        """Return the place where one begins."""
+        home = self.seen[self.DEFAULT_MODE]
+        assert isinstance(home, ListenScreen)
+        return home
 
     def on_mount(self) -> None:
         # After the first paint: the network may take its time.
@@ -66,13 +91,28 @@ class Console(App[None]):
     def watch_state(self, state: State) -> None:
         # While the app ends, news may still arrive when the widgets have gone.
         if self.is_running:
-            self.home.state = state
+            for place in self.seen.values():
+                place.state = state
+
+    async def action_go(self, place: str) -> None:
+        """Go to a place."""
+        await self.switch_mode(place)
+
+    async def switch_server(self, url: str, token: str | None) -> None:
+        """Leave the server and follow another one."""
+        self.workers.cancel_node(self)
+        if self._client:
+            await self._client.aclose()
+        self._client = self._stream = None
+        self._token = token
+        self.state = State(url=url)
+        self.follow()
 
     @property
     def client(self) -> Client:
         """The connection to the server, made when first needed: TLS takes a moment to set up."""
         if self._client is None:
-            self._client = Client(self.url, self._token)
+            self._client = Client(self.state.url, self._token)
         return self._client
 
     @work(exclusive=True, group="events")
@@ -84,30 +124,30 @@ class Console(App[None]):
         try:
             async for event in self._stream:
                 if isinstance(event, Level):
-                    self.home.post_message(LevelArrived(event))
+                    self.post_message(LevelArrived(event))
                 else:
-                    self.home.post_message(EventArrived(event))
+                    self.post_message(EventArrived(event))
         except Refused as error:
-            self.home.post_message(Rejected(error))
+            self.post_message(Rejected(error))
 
     def _pass_on(self, link: Link) -> None:
-        self.home.post_message(LinkChanged(link))
+        self.post_message(LinkChanged(link))
 
     @work(exclusive=True, group="status")
     async def ask_status(self) -> None:
         """Ask the server for its whole state."""
         try:
-            self.home.post_message(StatusArrived(await self.client.status()))
+            self.post_message(StatusArrived(await self.client.status()))
         except ClientError as error:
-            self.home.post_message(RequestFailed("status", error))
+            self.post_message(RequestFailed("status", error))
 
     @work(exclusive=True, group="profiles")
     async def ask_profiles(self) -> None:
         """Ask the server which profiles it has."""
         try:
-            self.home.post_message(ProfilesArrived(await self.client.profiles()))
+            self.post_message(ProfilesArrived(await self.client.profiles()))
         except ClientError as error:
-            self.home.post_message(RequestFailed("list of profiles", error))
+            self.post_message(RequestFailed("list of profiles", error))
 
     @work(exclusive=True, group="doctor")
     async def ask_doctor(self) -> None:
@@ -117,7 +157,7 @@ class Console(App[None]):
             report = await self.client.doctor()
         except ClientError as error:
             report = error
-        self.home.post_message(ReportArrived(report))
+        self.post_message(ReportArrived(report))
 
     @work(group="session")
     async def start(self, *, restart: bool = False) -> None:
@@ -125,9 +165,9 @@ class Console(App[None]):
         try:
             await self.client.start(self.state.wanted, restart=restart)
         except ClientError as error:
-            self.home.post_message(RequestFailed("start", error))
+            self.post_message(RequestFailed("start", error))
         else:
-            self.home.post_message(RequestDone())
+            self.post_message(RequestDone())
 
     @work(group="session")
     async def stop(self) -> None:
@@ -135,9 +175,9 @@ class Console(App[None]):
         try:
             await self.client.stop()
         except ClientError as error:
-            self.home.post_message(RequestFailed("stop", error))
+            self.post_message(RequestFailed("stop", error))
         else:
-            self.home.post_message(RequestDone())
+            self.post_message(RequestDone())
 
     def on_link_changed(self, message: LinkChanged) -> None:
         self.state = linked(self.state, message.link)
@@ -152,11 +192,20 @@ class Console(App[None]):
 
     def on_event_arrived(self, message: EventArrived) -> None:
         self.state = after(message.event, self.state)
+        self._pass_round(message.event)
         if isinstance(message.event, Welcome):
             self.ask_status()
         elif isinstance(message.event, Error):
             fault = message.event
-            self._say(fault.details, fault.error, "warning" if fault.recoverable else "error")
+            self.tell(fault.details, fault.error, "warning" if fault.recoverable else "error")
+
+    def on_level_arrived(self, message: LevelArrived) -> None:
+        self._pass_round(message.level)
+
+    def _pass_round(self, event: Event) -> None:
+        for place in self.seen.values():
+            if place.is_mounted:
+                place.hear(event)
 
     def on_profiles_arrived(self, message: ProfilesArrived) -> None:
         current = self.state.wanted or self.state.profile
@@ -179,10 +228,10 @@ class Console(App[None]):
             self.state = replace(self.state, doing="")
         error = message.error
         if isinstance(error, Refused):
-            self._say(error.details, f"{message.doing}: {error.error}", "error")
+            self.tell(error.details, f"{message.doing}: {error.error}", "error")
         else:
             # Some errors go on for pages about what exactly was malformed.
-            self._say(str(error).partition("\n")[0], f"{message.doing} failed", "error")
+            self.tell(str(error).partition("\n")[0], f"{message.doing} failed", "error")
 
     def action_start_or_stop(self) -> None:
         """Start listening, or stop it; does nothing while either is under way."""
@@ -221,7 +270,9 @@ class Console(App[None]):
             (self.get_key_display(active.binding), active.binding.tooltip)
             for active in explained(self.screen)
         )
-        self.push_screen(HelpScreen(keys))
+        here = self.screen
+        signs = here.SIGNS if isinstance(here, PlaceScreen) else ()
+        self.push_screen(HelpScreen(keys, signs))
 
     def _chosen(self, name: str | None) -> None:
         if name is None:
@@ -231,6 +282,6 @@ class Console(App[None]):
             self.state = replace(self.state, doing="restarting")
             self.start(restart=True)
 
-    def _say(self, text: str, title: str, severity: SeverityLevel) -> None:
-        # What servers say is text, never markup.
+    def tell(self, text: str, title: str, severity: SeverityLevel) -> None:
+        """Notify of what a server says, which is text, never markup."""
         self.notify(text, title=title, severity=severity, markup=False)

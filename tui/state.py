@@ -25,6 +25,8 @@ from common.stream import Link
 class State:
     """Everything but the words and the levels."""
 
+    url: str = ""
+    """The server's address."""
     link: Link = field(default_factory=lambda: Link("connecting"))
     refusal: str = ""
     """Why the server doesn't let us in; empty while it does."""

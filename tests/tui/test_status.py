@@ -6,18 +6,14 @@ from common.stream import Link
 from tests.tui.loopback import ENGINE
 from tui.state import State
 from tui.widgets.status import (
-    LinkLine,
     Status,
     duration,
     engine_rows,
     latency_row,
-    link_words,
     profile_row,
     progress_words,
     session_row,
 )
-
-URL = "http://studio.local:8000"
 
 
 @pytest.mark.parametrize(
@@ -25,23 +21,6 @@ URL = "http://studio.local:8000"
 )
 def test_a_duration_is_read_like_a_clock(seconds: float, shown: str) -> None:
     assert duration(seconds) == shown
-
-
-def test_the_countdown_rounds_up_and_never_goes_below_zero() -> None:
-    state = State(link=Link("waiting", "nobody listens there", 3, 102.2))
-    assert "reconnecting in 3 s" in link_words(state, URL, 100)[1]
-    assert "reconnecting in 0 s" in link_words(state, URL, 105)[1]
-    assert "nobody listens there" in link_words(state, URL, 105)[1]
-
-
-def test_every_state_of_the_link_has_its_own_mark() -> None:
-    states = [
-        State(),
-        State(link=Link("up")),
-        State(link=Link("waiting", "", 1, 1)),
-        State(refusal="no"),
-    ]
-    assert len({link_words(state, URL, 0)[0] for state in states}) == 4
 
 
 def test_the_engine_is_shown_with_its_reason() -> None:
@@ -98,20 +77,16 @@ def test_latency_is_unknown_until_a_final_came() -> None:
 
 class Alone(App[None]):
     def compose(self) -> ComposeResult:
-        yield LinkLine("http://[b]x")
         yield Status()
 
 
-async def test_clocks_run_only_while_there_is_something_to_count() -> None:
+async def test_the_clock_runs_only_while_there_is_something_to_count() -> None:
     async with Alone().run_test() as pilot:
-        line, status = pilot.app.query_one(LinkLine), pilot.app.query_one(Status)
-        assert not line.ticking
+        status = pilot.app.query_one(Status)
         assert not status.ticking
-        line.state = status.state = State(link=Link("waiting", "", 1, 0), running=True)
-        assert line.ticking
+        status.state = State(link=Link("up"), running=True)
         assert status.ticking
-        line.state = status.state = State(link=Link("up"))
-        assert not line.ticking
+        status.state = State(link=Link("up"))
         assert not status.ticking
 
 

@@ -10,17 +10,8 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Static
 
-from tui.widgets.transcript import MARKS, UNFINISHED, UNMEASURED
-
 Pair = tuple[str, str]
 
-SIGNS: tuple[Pair, ...] = (
-    *((sign, f"a final; the engine was {meaning}") for _, sign, _, meaning in MARKS),
-    (UNMEASURED, "a final from an engine that doesn't measure how sure it is"),
-    (UNFINISHED, "a partial: dim words may change, brighter ones won't"),
-    ("━┃", "loudness in dBFS, 0 the loudest, and the last peak"),
-    ("speech", "how likely the sound is speech, 0 to 1"),
-)
 OTHER_KEYS: tuple[Pair, ...] = (
     ("↑ ↓", "scroll back, as page up and home do; end returns"),
     ("mouse", "drag to select words, double click for all of them"),
@@ -53,16 +44,17 @@ class HelpScreen(ModalScreen[None]):
         ),
     ]
 
-    def __init__(self, keys: Iterable[Pair]) -> None:
-        """`keys` are the keys of the screen that is explained, with what they do."""
+    def __init__(self, keys: Iterable[Pair], signs: Iterable[Pair] = ()) -> None:
+        """`keys` and `signs` are those of the place that is explained, with their meaning."""
         super().__init__()
         self._keys = tuple(keys)
+        self._signs = tuple(signs)
 
     def compose(self) -> ComposeResult:
         page = VerticalScroll(
             *rows("Keys", self._keys),
             *rows("Moving and selecting", OTHER_KEYS),
-            *rows("Signs", SIGNS),
+            *(rows("Signs", self._signs) if self._signs else ()),
         )
         page.border_title = "Help"
         page.border_subtitle = "esc back"

@@ -1,17 +1,17 @@
 """The home screen: what is said, how it sounds, and how the server is doing."""
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 from textual import getters
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
-from textual.reactive import reactive
-from textual.screen import Screen
-from textual.widgets import Footer
+from textual.widget import Widget
 
 from common.events import (
     Error,
+    Event,
+    Level,
     SessionStarted,
     SessionStopped,
     Transcription,
@@ -19,36 +19,45 @@ from common.events import (
     WakeWordTimeout,
     Welcome,
 )
-from tui.messages import EventArrived, LevelArrived, LinkChanged, Rejected
+from tui.screens.place import PlaceScreen
 from tui.state import State, recovery, source_name
 from tui.widgets.meter import Meter
-from tui.widgets.status import LinkLine, Status
-from tui.widgets.transcript import Transcript
+from tui.widgets.status import Status
+from tui.widgets.transcript import MARKS, UNFINISHED, UNMEASURED, Transcript
 
 GAP = "— some of what was said is missing here —"
 
 
-def hint(state: State, url: str) -> str:
+def hint(state: State) -> str:
     """Return what to say while nothing has been said: how things are and what to press."""
     if state.refusal:
         return (
-            f"{url} does not let this console in: {state.refusal}.\n\n"
+            f"{state.url} does not let this console in: {state.refusal}.\n\n"
             "If it wants a token: quit with q and start again with --token TOKEN,\n"
             "or set STT_CONSOLE_TOKEN. Press r to try again."
         )
     if not state.connected:
-        return f"No connection to {url} yet.\n\nIs the server running there? Start it: stt-server"
+        return (
+            f"No connection to {state.url} yet.\n\n"
+            "Is the server running there? Start it: stt-server"
+        )
     if state.running:
         return "Listening. Say something."
     return "Nothing has been said yet.\n\nPress s to start listening, p to choose a profile."
 
 
-class ListenScreen(Screen[None]):
+class ListenScreen(PlaceScreen):
     """Shows facts as they arrive; orders go to the app."""
 
     AUTO_FOCUS = "Transcript"
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (64, "-broad")]
-    VERTICAL_BREAKPOINTS = [(0, "-flat"), (11, "-low"), (20, "-tall")]
+    CSS_PATH = "listen.tcss"
+    SIGNS = (
+        *((sign, f"a final; the engine was {meaning}") for _, sign, _, meaning in MARKS),
+        (UNMEASURED, "a final from an engine that doesn't measure how sure it is"),
+        (UNFINISHED, "a partial: dim words may change, brighter ones won't"),
+        ("━┃", "loudness in dBFS, 0 the loudest, and the last peak"),
+        ("speech", "how likely the sound is speech, 0 to 1"),
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
             "s",
@@ -63,14 +72,6 @@ class ListenScreen(Screen[None]):
             "Profile",
             id="session.profile",
             tooltip="Choose how the server listens",
-        ),
-        Binding(
-            "r",
-            "app.reconnect",
-            "Reconnect",
-            id="link.reconnect",
-            show=False,
-            tooltip="Try the connection now instead of waiting",
         ),
         Binding(
             "c",
@@ -95,63 +96,36 @@ class ListenScreen(Screen[None]):
             show=False,
             tooltip="Show what the server lacks on its machine",
         ),
-        Binding(
-            "question_mark,f1",
-            "app.show_help",
-            "Help",
-            id="app.help",
-            key_display="?",
-            tooltip="Explain the keys and the signs",
-        ),
-        Binding("q", "app.quit", "Quit", id="app.quit", tooltip="Leave; the server goes on"),
     ]
 
-    state: reactive[State] = reactive(State)
     transcript = getters.query_one(Transcript)
     meter = getters.query_one(Meter)
 
-    def __init__(self, url: str) -> None:
-        super().__init__()
-        self._url = url
-
-    def compose(self) -> ComposeResult:
-        yield LinkLine(self._url).data_bind(ListenScreen.state)
+    def contents(self) -> Iterable[Widget]:
         transcript = Transcript()
         transcript.border_title = "Transcript"
         yield transcript
-        with Container(id="below"):
-            yield Meter()
-            yield Status().data_bind(ListenScreen.state)
-        yield Footer()
+        yield Container(Meter(), Status().data_bind(PlaceScreen.state), id="below")
 
     def watch_state(self, before: State, state: State) -> None:
         if self.is_mounted:
-            self.transcript.hint = hint(state, self._url)
+            self.transcript.hint = hint(state)
             gone = state.audio is not None and state.audio.gone
             if gone or not (state.connected and state.running):
                 self.meter.level = None
             if news := recovery(before.audio, state.audio):
                 self.transcript.remark(news)
+            if state.refusal and state.refusal != before.refusal and len(self.transcript.entries):
+                self.transcript.remark(f"refused: {state.refusal}", fault=True)
 
     def on_mount(self) -> None:
-        self.transcript.hint = hint(self.state, self._url)
+        self.transcript.hint = hint(self.state)
 
-    def on_level_arrived(self, message: LevelArrived) -> None:
-        # Sessions that clients feed have levels, too; the meter is the server's own ear.
-        if self.state.running and message.level.session_id in (None, self.state.session_id):
-            self.meter.level = message.level
-
-    def on_link_changed(self, message: LinkChanged) -> None:
-        if message.link.state != "up":
-            self.meter.level = None
-
-    def on_rejected(self, message: Rejected) -> None:
-        if len(self.transcript.entries):
-            self.transcript.remark(f"refused: {message.error}", fault=True)
-
-    def on_event_arrived(self, message: EventArrived) -> None:
+    def hear(self, event: Event) -> None:
         show = self.transcript
-        match message.event:
+        match event:
+            case Level():
+                self._measure(event)
             case Transcription() as said:
                 show.hear(said)
             case Welcome() as welcome:
@@ -182,6 +156,11 @@ class ListenScreen(Screen[None]):
         self.app.copy_to_clipboard(text)
         words = len(text.split())
         self.notify(f"Copied {words} {'word' if words == 1 else 'words'}.", timeout=2)
+
+    def _measure(self, level: Level) -> None:
+        # Sessions that clients feed have levels, too; the meter is the server's own ear.
+        if self.state.running and level.session_id in (None, self.state.session_id):
+            self.meter.level = level
 
     def _welcome(self, welcome: Welcome) -> None:
         if welcome.gap:

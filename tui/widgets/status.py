@@ -1,15 +1,13 @@
-"""The connection in one line, and what the server is doing in a few."""
+"""What the server is doing, in a few lines."""
 
-import math
 import time
-from typing import ClassVar
 
 from textual.content import Content
-from textual.reactive import reactive, var
-from textual.widget import Widget
+from textual.reactive import reactive
 
 from tui.state import State, source_name
 from tui.text import FAINT, MUTED, one_line
+from tui.widgets.ticking import Ticking
 
 Row = tuple[str, str, str]
 """Label, text and style."""
@@ -20,24 +18,6 @@ def duration(seconds: float) -> str:
     whole = max(0, int(seconds))
     hours, minutes = divmod(whole // 60, 60)
     return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
-
-
-def link_words(state: State, url: str, now: float) -> tuple[str, str, str]:
-    """Return a mark, what the connection is like, and a style. `now` is monotonic."""
-    link = state.link
-    if state.refusal:
-        return "✗", f"refused · {state.refusal} · r to try again", "$text-error"
-    if link.state == "up":
-        return "●", f"connected to {url}", "$text-success"
-    if link.state == "waiting":
-        seconds = max(0, math.ceil((link.retry_at or now) - now))
-        why = f" · {one_line(link.reason)}" if link.reason else ""
-        return (
-            "○",
-            f"reconnecting in {seconds} s … press r to try now{why}",
-            "$text-warning",
-        )
-    return "◌", f"connecting to {url} …", "$text-warning"
 
 
 def engine_rows(state: State) -> list[Row]:
@@ -94,46 +74,6 @@ def latency_row(state: State) -> Row:
     if state.latency is None:
         return "latency", "-", FAINT
     return "latency", f"{state.latency:.2f} s", ""
-
-
-class Ticking(Widget):
-    """A widget that redraws itself now and then, but only while it counts something."""
-
-    PERIOD: ClassVar[float] = 1.0
-    """Seconds."""
-
-    ticking: var[bool] = var(False)
-
-    def on_mount(self) -> None:
-        self._clock = self.set_interval(self.PERIOD, self.refresh, pause=not self.ticking)
-
-    def watch_ticking(self, ticking: bool) -> None:
-        if self.is_mounted:
-            self._clock.resume() if ticking else self._clock.pause()
-
-
-class LinkLine(Ticking):
-    """The first line: who we are and whether the server hears us."""
-
-    # Often enough for the seconds of a countdown to look even.
-    PERIOD = 0.25
-
-    state: reactive[State] = reactive(State)
-
-    def __init__(self, url: str) -> None:
-        super().__init__()
-        self._url = one_line(url)
-
-    def watch_state(self, state: State) -> None:
-        self.ticking = state.link.state == "waiting" and not state.refusal
-
-    def render(self) -> Content:
-        sign, words, tone = link_words(self.state, self._url, time.monotonic())
-        # The name makes way for the news where there isn't room for both.
-        name = " Speech to text  " if self.size.width >= 64 else " "
-        return Content.assemble((name, "bold $text-primary"), (f"{sign} {words}", tone)).truncate(
-            self.size.width, ellipsis=True
-        )
 
 
 class Status(Ticking):

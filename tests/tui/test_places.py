@@ -1,0 +1,42 @@
+import pytest
+
+from tests.tui.loopback import Loopback, connected, said, until
+from tui.app import Console
+from tui.places import PLACES
+from tui.screens.place import PlaceScreen
+
+
+def test_every_place_has_a_name_and_a_key_of_its_own() -> None:
+    assert len({place.name for place in PLACES}) == len({place.key for place in PLACES})
+    assert len({place.key for place in PLACES}) == len(PLACES)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (40, 20), (40, 10), (20, 6), (300, 60)])
+async def test_every_place_is_reached_by_its_key(server: Loopback, size: tuple[int, int]) -> None:
+    app = Console(server.url)
+    async with app.run_test(size=size) as pilot:
+        await connected(pilot, server)
+        for place in (*PLACES, PLACES[0]):
+            await pilot.press(place.key)
+            await until(pilot, lambda name=place.name: app.screen.name == name)
+            assert isinstance(app.screen, PlaceScreen)
+            assert app.screen.has_class("-narrow" if size[0] < 64 else "-broad")
+            assert app.screen.state is app.state
+
+
+async def test_what_is_said_while_one_is_elsewhere_is_not_missed(server: Loopback) -> None:
+    app = Console(server.url)
+    async with app.run_test() as pilot:
+        await connected(pilot, server)
+        await pilot.press(PLACES[-1].key)
+        server.tell(said("meanwhile"))
+        await until(pilot, lambda: app.home.transcript.entries.said() == ["meanwhile"])
+
+
+async def test_another_server_is_followed_from_its_beginning(server: Loopback) -> None:
+    app = Console("http://127.0.0.1:9")
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: app.state.link.state == "waiting")
+        await app.switch_server(server.url, None)
+        await connected(pilot, server)
+        assert "since" not in server.queries[-1]

@@ -1,0 +1,37 @@
+"""Where one can go in the console: a line a place. Its screen is loaded when it is first shown."""
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tui.screens.place import PlaceScreen
+
+
+@dataclass(frozen=True)
+class Place:
+    """A screen that one goes to with a key of its own."""
+
+    name: str
+    """As it is called in the code and, with ``place.`` before it, as a binding."""
+    title: str
+    """As it is called on the screen."""
+    key: str
+    screen: str
+    """``module:Class`` of a `PlaceScreen` that is made with its name."""
+    tooltip: str
+
+    @property
+    def id(self) -> str:
+        """Return the id of the binding that goes there."""
+        return f"place.{self.name}"
+
+    def make(self) -> "PlaceScreen":
+        """Load and make the screen."""
+        module, _, kind = self.screen.partition(":")
+        screen: PlaceScreen = getattr(import_module(module), kind)(name=self.name)
+        return screen
+
+
+PLACES = (Place("listen", "Listen", "1", "tui.screens.listen:ListenScreen", "Go to what is said"),)
+"""In the order in which they are offered; the first is where one begins."""

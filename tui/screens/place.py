@@ -1,0 +1,68 @@
+"""What all places have in common: the line on top, the keys that work everywhere, the footer."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import getters
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.reactive import reactive
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Footer
+
+from common.events import Event
+from tui.state import State
+from tui.widgets.header import Header
+
+if TYPE_CHECKING:
+    from tui.app import Console
+
+
+class PlaceScreen(Screen[None]):
+    """One of `tui.places.PLACES`: yields its widgets in `contents`.
+
+    The app sets `state` and calls `hear` with every event, also while the place is out of sight
+    but has been shown once. It asks the server through ``self.app.client`` in workers of its own,
+    which post messages to it, and tells the user of faults with ``self.app.tell``.
+    """
+
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (64, "-broad")]
+    VERTICAL_BREAKPOINTS = [(0, "-flat"), (11, "-low"), (20, "-tall")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "r",
+            "app.reconnect",
+            "Reconnect",
+            id="link.reconnect",
+            show=False,
+            tooltip="Try the connection now instead of waiting",
+        ),
+        Binding(
+            "question_mark,f1",
+            "app.show_help",
+            "Help",
+            id="app.help",
+            key_display="?",
+            tooltip="Explain the keys and the signs",
+        ),
+        Binding("q", "app.quit", "Quit", id="app.quit", tooltip="Leave; the server goes on"),
+    ]
+    SIGNS: ClassVar[tuple[tuple[str, str], ...]] = ()
+    """What is drawn here and what it means, for the help."""
+
+    if TYPE_CHECKING:
+        app = getters.app(Console)
+    state: reactive[State] = reactive(State)
+
+    def compose(self) -> ComposeResult:
+        yield Header(self.name or "").data_bind(PlaceScreen.state)
+        yield from self.contents()
+        yield Footer()
+
+    def contents(self) -> Iterable[Widget]:
+        """Yield what the place shows between the line on top and the footer."""
+        return ()
+
+    def hear(self, event: Event) -> None:
+        """Take in what the server told: every event, levels included."""

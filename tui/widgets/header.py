@@ -1,0 +1,83 @@
+"""The line on top: where one is, where one can go, and whether the server hears us."""
+
+import math
+import time
+
+from textual.content import Content
+from textual.events import Click
+from textual.reactive import reactive
+
+from tui.places import PLACES
+from tui.state import State
+from tui.text import FAINT, MUTED, one_line
+from tui.widgets.ticking import Ticking
+
+Part = tuple[str, str]
+"""Text and style."""
+
+
+def address(url: str) -> str:
+    """Return a server's address without what goes without saying."""
+    return url.partition("://")[2] if url.startswith("http://") else url
+
+
+def link_words(state: State, now: float) -> list[Part]:
+    """Return what the connection is like, the longest way to say it first. `now` is monotonic."""
+    link, url = state.link, one_line(state.url)
+    if state.refusal:
+        return [(f"✗ refused · {state.refusal} · r to try again", "$text-error")]
+    if link.state == "up":
+        long = f"● connected to {url}"
+        return [(text, "$text-success") for text in (long, f"● {address(url)}", "●")]
+    if link.state == "waiting":
+        seconds = max(0, math.ceil((link.retry_at or now) - now))
+        why = f" · {one_line(link.reason)}" if link.reason else ""
+        text = f"○ reconnecting in {seconds} s … press r to try now"
+        return [(text + why, "$text-warning"), (text, "$text-warning")]
+    return [(f"◌ connecting to {url} …", "$text-warning")]
+
+
+class Header(Ticking):
+    """A tab for each place, unless there is news of the connection that need the room."""
+
+    # Often enough for the seconds of a countdown to look even.
+    PERIOD = 0.25
+
+    state: reactive[State] = reactive(State)
+
+    def __init__(self, place: str) -> None:
+        super().__init__()
+        self._place = place
+
+    def watch_state(self, state: State) -> None:
+        self.ticking = state.link.state == "waiting" and not state.refusal
+
+    def render(self) -> Content:
+        width = self.size.width
+        words = link_words(self.state, time.monotonic())
+        for every in (True, False):
+            tabs = self._tabs(every=every)
+            room = width - tabs.cell_length - 2
+            fitting = [word for word in words if Content(word[0]).cell_length <= room]
+            if fitting:
+                text, style = fitting[0]
+                gap = " " * (width - tabs.cell_length - Content(text).cell_length)
+                return Content.assemble(tabs, gap, (text, style))
+        return Content.assemble(words[-1]).truncate(width, ellipsis=True)
+
+    def on_click(self, event: Click) -> None:
+        at = 0
+        for place in PLACES:
+            at += len(place.key) + len(place.title) + 3
+            if event.x < at:
+                self.app.switch_mode(place.name)
+                return
+
+    def _tabs(self, *, every: bool) -> Content:
+        parts: list[Part] = []
+        for place in PLACES:
+            here = place.name == self._place
+            if here or every:
+                parts.append((f"{place.key} ", "bold $text-primary" if here else FAINT))
+                parts.append((f"{place.title}  ", "bold $text-primary" if here else MUTED))
+        return Content.assemble(*parts)
