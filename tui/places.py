@@ -33,5 +33,8 @@ class Place:
         return screen
 
 
-PLACES = (Place("listen", "Listen", "1", "tui.screens.listen:ListenScreen", "Go to what is said"),)
+PLACES = (
+    Place("listen", "Listen", "1", "tui.screens.listen:ListenScreen", "Go to what is said"),
+    Place("profiles", "Profiles", "2", "tui.screens.profiles:ProfilesScreen", "Go to the profiles"),
+)
 """In the order in which they are offered; the first is where one begins."""
