@@ -295,6 +295,8 @@ class Session:
                 webrtc=level.scores.webrtc,
                 silero=None if level.scores.silero is None else round(level.scores.silero, 3),
                 speaking=level.speaking,
+                threshold=None if level.threshold is None else round(level.threshold, 3),
+                noise_floor_dbfs=round(level.floor_dbfs, 1),
             )
         )
 

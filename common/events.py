@@ -182,6 +182,10 @@ class Level(Event):
     silero: float | None = None
     """Silero's own probability, 0 to 1, where it is asked."""
     speaking: bool
+    threshold: float | None = None
+    """`speech` from which speech begins, as the profile's `vad` has it; null without a detector."""
+    noise_floor_dbfs: float | None = None
+    """How loud the room is: the least that the sound sank to in the last seconds."""
 
 
 class ModelProgress(Event):

@@ -17,6 +17,7 @@ import numpy as np
 
 from backend.hearing import FRAME, RATE, Detector, Samples, Scores
 from backend.hearing.cutting import quietest
+from backend.hearing.floor import NoiseFloor
 from common.profile import VadPart
 
 CONFIRM_WITHIN = 3
@@ -51,6 +52,10 @@ class Loudness:
     """Of the last frame; all zero and None without a detector."""
     speaking: bool
     """Between `SpeechBegan` and `SpeechFinished`."""
+    threshold: float | None
+    """`Scores.speech` from which speech begins; None without a detector."""
+    floor_dbfs: float
+    """How loud the room is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +176,7 @@ class Segmenter:
         self._speech: _Speech | None = None
         self._numbers = 0
         self._loudest = (0.0, 0.0)
+        self._floor = NoiseFloor()
         self.score = 0.0
         """The last frame's `Scores.speech`; 1 without a detector."""
 
@@ -236,6 +242,7 @@ class Segmenter:
         voiced = self.detector is None or score >= self.detector.hold
         kept = _Kept(frame, power, peak, score, voiced)
         self._kept.append(kept)
+        self._floor.take(power)
         self._heard += 1
         return kept
 
@@ -371,7 +378,9 @@ class Segmenter:
             return
         rms = math.sqrt((power + kept.power) / LOUDNESS_EVERY)
         speaking = self._speech is not None and self.detector is not None
-        yield Loudness(_dbfs(rms), _dbfs(max(peak, kept.peak)), scores, speaking)
+        threshold = self.detector.start if self.detector else None
+        loudest, floor = _dbfs(max(peak, kept.peak)), _dbfs(math.sqrt(self._floor.power))
+        yield Loudness(_dbfs(rms), loudest, scores, speaking, threshold, floor)
 
 
 def _joined(kept: list[_Kept]) -> Samples:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from backend.hearing import FRAME, RATE, Detector, Samples, Scores
+from backend.hearing.floor import NoiseFloor
 from common.profile import VadPart
 
 if TYPE_CHECKING:
@@ -37,12 +38,6 @@ DOUBT = 0.6
 
 AT_FLOOR = 0.5
 """What is left of an unsure score where the sound is no louder than the room."""
-FLOOR_RATIO = 2.0
-"""How much more power than the least that was heard lately is still the room: 3 dB."""
-FLOOR_MEAN = 4
-"""Frames whose mean power is compared: one alone may fall between two periods of a voice."""
-FLOOR_MEMORY = 3.0
-"""Seconds of that "lately": longer than anyone speaks without a pause for breath or a stop."""
 
 
 class DetectorError(Exception):
@@ -151,25 +146,10 @@ class Combined:
         """Score the next frame with both."""
         webrtc, silero = self._webrtc(frame).speech, self._silero(frame).speech
         score = silero * (1 - DOUBT * (1 - webrtc) * (1 - silero))
-        if self._floor.reached_by(frame) and score < self.at_once:
+        sound = frame.astype(np.float32)
+        if self._floor.reached_by(float(sound @ sound)) and score < self.at_once:
             score *= AT_FLOOR
         return Scores(score, webrtc, silero)
-
-
-class NoiseFloor:
-    """How loud the room is: the least that sound sank to lately, speech or not."""
-
-    def __init__(self) -> None:
-        self._last: deque[float] = deque(maxlen=FLOOR_MEAN)
-        self._means: deque[float] = deque(maxlen=round(FLOOR_MEMORY * RATE / FRAME))
-
-    def reached_by(self, frame: Samples) -> bool:
-        """Take the next frame; return whether it is no louder than the room."""
-        sound = frame.astype(np.float32)
-        power = float(sound @ sound)
-        self._last.append(power)
-        self._means.append(sum(self._last) / len(self._last))
-        return power < FLOOR_RATIO * min(self._means)
 
 
 def make(vad: VadPart) -> Detector | None:

@@ -314,6 +314,8 @@ def test_levels_are_told_fifteen_times_a_second() -> None:
     assert levels[0].peak_dbfs == pytest.approx(-12.04, abs=0.01)
     assert levels[0].scores.speech == 0.25
     assert not levels[0].speaking
+    assert levels[0].threshold == Scripted([]).start
+    assert levels[0].floor_dbfs == pytest.approx(-12.04, abs=0.01)
 
 
 def test_digital_silence_has_a_level_and_so_has_the_loudest_sample() -> None:
@@ -323,6 +325,8 @@ def test_digital_silence_has_a_level_and_so_has_the_loudest_sample() -> None:
     silent, loud = of(Loudness, heard)
     assert (silent.rms_dbfs, silent.peak_dbfs) == (FLOOR_DBFS, FLOOR_DBFS)
     assert (loud.rms_dbfs, loud.peak_dbfs) == (0, 0)
+    assert loud.floor_dbfs == FLOOR_DBFS
+    assert loud.threshold is None
 
 
 def test_the_lamp_is_lit_while_somebody_speaks() -> None:

@@ -113,24 +113,6 @@ def test_noise_and_tones_are_not_speech(kind: type[Silero | Combined]) -> None:
         assert max(scores(detector, sound)[3:]) < detector.start
 
 
-def test_sound_sunk_to_the_level_of_the_room_is_at_the_floor() -> None:
-    floor = vads.NoiseFloor()
-    room, voice = hiss(1, 100), hiss(0.5, 400, seed=2)
-    assert all([floor.reached_by(frame) for frame in frames_of(room)][4:])
-    assert not any(floor.reached_by(frame) for frame in frames_of(voice))
-    assert all([floor.reached_by(frame) for frame in frames_of(hiss(1, 100, seed=3))][4:])
-
-
-def test_a_room_that_grew_louder_is_a_room_again() -> None:
-    floor = vads.NoiseFloor()
-    for frame in frames_of(hiss(1, 10)):
-        floor.reached_by(frame)
-    louder = [floor.reached_by(frame) for frame in frames_of(hiss(5, 1000))]
-    memory = round(vads.FLOOR_MEMORY * RATE / FRAME)
-    assert not any(louder[: memory - vads.FLOOR_MEAN])
-    assert all(louder[memory + vads.FLOOR_MEAN :])
-
-
 @pytest.mark.parametrize("kind", ["webrtc", "silero", "combined"])
 def test_a_spoken_sentence_is_one_utterance(kind: str) -> None:
     vad = VadPart.model_validate({"detector_type": kind})
