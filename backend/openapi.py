@@ -215,7 +215,7 @@ OPERATIONS = (
         "Download a model; events tell how far it is",
         Success[ModelPulling],
         ModelRequest,
-        (400, 404, 413),
+        (400, 404, 413, 503),
     ),
     Operation(
         "post",

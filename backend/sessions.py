@@ -50,6 +50,7 @@ class Sessions:
         self._bus = bus
         self._ears = ears
         self._desks = desks
+        desks.rested = self._tell_status_soon
         self._meters = meters
         self._configured: dict[str, Any] = {}
         self._lost = 0.0
@@ -345,7 +346,10 @@ class Sessions:
 
     def _tell_status_of(self, session: Session) -> None:
         if session is self._main:
-            self._watch(self._tell_status())
+            self._tell_status_soon()
+
+    def _tell_status_soon(self) -> None:
+        self._watch(self._tell_status())
 
     async def _tell_status(self) -> None:
         engine = await self.engine_status()

@@ -72,6 +72,8 @@ class Settings(BaseModel):
     """Sessions open at a time."""
     max_connections: int = Field(1000, ge=1, le=100_000)
     """WebSocket clients at a time."""
+    model_idle_seconds: float = Field(900, ge=0, le=604_800)
+    """Seconds after which a model that nobody uses is unloaded; 0 keeps it."""
     leave_seconds: float = Field(10, ge=0, le=300)
     """How long speech in progress may take to be finished when the server is stopped."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

@@ -6,6 +6,7 @@ from functools import singledispatch
 
 from common.api import SessionInfo, Status
 from common.events import (
+    MODEL_RESTS,
     AudioStatus,
     EngineStatus,
     Event,
@@ -150,7 +151,7 @@ def _(event: SystemStatus, state: State) -> State:
 
 @after.register
 def _(event: ModelProgress, state: State) -> State:
-    return replace(state, progress=None if event.stage == "ready" else event)
+    return replace(state, progress=None if event.stage in MODEL_RESTS else event)
 
 
 @after.register

@@ -47,6 +47,9 @@ class Double:
     def unload(self) -> None:
         self.unloaded = True
 
+    def memory(self) -> int | None:
+        return None
+
 
 Make = Callable[[str], TranscriptionPart]
 
