@@ -27,10 +27,10 @@ from backend.sources import Source, SourceError
 from backend.sources.file import FileSource
 from backend.sources.microphone import Microphone
 from backend.sources.stream import StreamSource
-from backend.tuning import fixed_changes, wants_restart
+from backend.tuning import changed, fixed_changes, wants_restart
 from common.api import AudioHello, Configured, ConfigureRequest, SessionRequest
 from common.events import EngineStatus, SystemStatus
-from common.profile import BadProfile, Profile, merged
+from common.profile import Profile
 
 log = logging.getLogger(__name__)
 
@@ -103,8 +103,8 @@ class Sessions:
         """
         name = name or self._settings.default_profile
         profile = profiles.find(name, self._settings.profiles_dir)
-        profile = _changed(profile, {"transcription": self._configured})
-        return name, _changed(profile, changes)
+        profile = changed(profile, {"transcription": self._configured})
+        return name, changed(profile, changes)
 
     async def engine_status(self) -> EngineStatus:
         """Return the engine that listens, or the one that the default profile would take."""
@@ -164,7 +164,7 @@ class Sessions:
             try:
                 _, profile = self.resolve(None, {})
                 if self._main:
-                    profile = _changed(self._main.profile, {"transcription": given})
+                    profile = changed(self._main.profile, {"transcription": given})
                 taken = await self._take(profile)
             except BaseException:
                 self._configured = before
@@ -186,7 +186,7 @@ class Sessions:
         """
         async with self._changing:
             session = self.find(session_id)
-            profile = _changed(session.profile, changes)
+            profile = changed(session.profile, changes)
             if paths := fixed_changes(session.profile, profile):
                 raise wants_restart(paths, own=session is self._main)
             taken = await self._take(profile)
@@ -368,13 +368,6 @@ class Sessions:
         self._watching.add(task)
         task.add_done_callback(self._watching.discard)
         return task
-
-
-def _changed(profile: Profile, changes: Mapping[str, Any]) -> Profile:
-    try:
-        return merged(profile, changes)
-    except BadProfile as error:
-        raise bad_request(str(error), "Invalid configuration") from error
 
 
 def stream_source(hello: AudioHello, name: str = "stream") -> StreamSource:

@@ -1,11 +1,12 @@
 """What of a session can be changed while it listens, and what wants a new start. Pure."""
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from pydantic import BaseModel
 
-from backend.problems import Problem, conflict
-from common.profile import Profile
+from backend.problems import Problem, bad_request, conflict
+from common.profile import BadProfile, Profile, merged
 
 FIXED: Mapping[str, tuple[str, ...]] = {
     "audio": ("device", "source", "channel"),
@@ -21,6 +22,14 @@ FIXED: Mapping[str, tuple[str, ...]] = {
     "transcription": ("auto_start",),
 }
 """The settings of each section that a session keeps to its end."""
+
+
+def changed(profile: Profile, changes: Mapping[str, Any]) -> Profile:
+    """Return the profile with changes laid deeply over it. Raises `Problem` 400."""
+    try:
+        return merged(profile, changes)
+    except BadProfile as error:
+        raise bad_request(str(error), "Invalid configuration") from error
 
 
 def fixed_changes(before: Profile, after: Profile) -> list[str]:

@@ -28,6 +28,7 @@ from tui.messages import (
     StatusArrived,
 )
 from tui.places import PLACES, Place
+from tui.screens.ask import Confirm
 from tui.screens.choose import ChooseProfile
 from tui.screens.doctor import DoctorScreen
 from tui.screens.help import HelpScreen
@@ -243,6 +244,15 @@ class Console(App[None]):
             self.stop()
         else:
             self.start()
+
+    async def action_quit(self) -> None:
+        """Leave; asks if that breaks something off."""
+        busy = next((place.busy for place in self.seen.values() if place.busy), "")
+        if busy:
+            question = Confirm("Leave", f"{busy} Leave and end that?")
+            self.push_screen(question, lambda yes: self.exit() if yes else None)
+        else:
+            self.exit()
 
     def action_choose_profile(self) -> None:
         self.ask_profiles()

@@ -36,5 +36,12 @@ class Place:
 PLACES = (
     Place("listen", "Listen", "1", "tui.screens.listen:ListenScreen", "Go to what is said"),
     Place("profiles", "Profiles", "2", "tui.screens.profiles:ProfilesScreen", "Go to the profiles"),
+    Place(
+        "sessions",
+        "Sessions",
+        "3",
+        "tui.screens.sessions:SessionsScreen",
+        "Go to what listens, and to what",
+    ),
 )
 """In the order in which they are offered; the first is where one begins."""

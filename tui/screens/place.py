@@ -60,6 +60,11 @@ class PlaceScreen(Screen[None]):
         yield from self.contents()
         yield Footer()
 
+    @property
+    def busy(self) -> str:
+        """Return what would be broken off if one left now; empty if nothing would."""
+        return ""
+
     def contents(self) -> Iterable[Widget]:
         """Yield what the place shows between the line on top and the footer."""
         return ()
