@@ -205,7 +205,8 @@ class Console(App[None]):
 
     def _pass_round(self, event: Event) -> None:
         for place in self.seen.values():
-            if place.is_mounted:
+            # While the app ends, news may still arrive when the widgets have gone.
+            if place.is_mounted and self.is_running:
                 place.hear(event)
 
     def on_profiles_arrived(self, message: ProfilesArrived) -> None:

@@ -43,5 +43,13 @@ PLACES = (
         "tui.screens.sessions:SessionsScreen",
         "Go to what listens, and to what",
     ),
+    Place("models", "Models", "4", "tui.screens.models:ModelsScreen", "Go to engines and models"),
+    Place(
+        "diagnostics",
+        "Diagnostics",
+        "5",
+        "tui.screens.diagnostics:DiagnosticsScreen",
+        "Go to how the server does, and what it tells",
+    ),
 )
 """In the order in which they are offered; the first is where one begins."""

@@ -1,6 +1,6 @@
 """Everything that listens on the server, and what can be listened to: there or here."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import ClassVar
 
@@ -45,25 +45,25 @@ def described(session: SessionFigures, feed: Feed | None, own: bool) -> Content:
         (one_line(source), "bold"),
         (profile, MUTED),
         ("  the server's own" if own else "", FAINT),
-        (f"\n  {one_line(session.session_id)} · {figures(session)}", MUTED),
+        *((f"\n  {line}", MUTED) for line in figures(session)),
         (f"\n  {sent(feed)}" if feed else "", MUTED),
     )
 
 
-def figures(session: SessionFigures) -> str:
-    """Return a session's figures in words."""
-    parts = [f"heard {duration(session.audio_seconds)}", f"{session.finals} finals"]
-    if session.waiting_seconds >= 0.1:
-        parts.append(f"{session.waiting_seconds:.1f} s wait")
-    if session.real_time_factor is not None:
-        parts.append(f"real-time factor {session.real_time_factor:.2f}")
+def figures(session: SessionFigures) -> Iterator[str]:
+    """Yield a session's figures in words: how much it heard, how well it keeps up, what it lost."""
+    heard = f"heard {duration(session.audio_seconds)} · {session.finals} finals"
+    wait = f" · {session.waiting_seconds:.1f} s wait" if session.waiting_seconds >= 0.1 else ""
+    yield f"{one_line(session.session_id)} · {heard}{wait}"
+    paces = []
     if session.latency_p50 is not None:
-        parts.append(f"latency {session.latency_p50:.2f} s, p95 {session.latency_p95 or 0:.2f} s")
-    if session.lost_seconds:
-        parts.append(f"{session.lost_seconds:.1f} s lost")
-    if session.overruns:
-        parts.append(f"{session.overruns} overruns")
-    return " · ".join(parts)
+        paces.append(f"latency {session.latency_p50:.2f} s, p95 {session.latency_p95 or 0:.2f} s")
+    if session.real_time_factor is not None:
+        paces.append(f"real-time factor {session.real_time_factor:.2f}")
+    if paces:
+        yield " · ".join(paces)
+    if session.lost_seconds or session.overruns:
+        yield f"{session.lost_seconds:.1f} s lost · {session.overruns} overruns"
 
 
 def sent(feed: Feed) -> str:
