@@ -50,6 +50,8 @@ class Settings(BaseModel):
     """The token."""
     insecure: bool = False
     """Listen beyond this machine without a token."""
+    announce: bool = True
+    """Tell the local network of this server (mDNS), if it listens beyond this machine."""
     cors_origins: Annotated[list[str], BeforeValidator(_listed)] = []
     """Origins of web pages, besides the server's own, that may come in; * allows all."""
     profiles_dir: Path = Path(platformdirs.user_config_dir(APP)) / "profiles"
