@@ -4,9 +4,9 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from urllib.parse import urlsplit
 
 from common import VERSION
+from tui.servers import address
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -66,14 +66,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _url(text: str) -> str:
     try:
-        parts = urlsplit(text)
-        # Looking at the port is what checks it.
-        fine = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        fine = False
-    if not fine or not text.isprintable() or " " in text:
-        raise argparse.ArgumentTypeError(f"not a server's address: {text!r}; try http://HOST:PORT")
-    return text.rstrip("/")
+        return address(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _token(text: str) -> str | None:

@@ -1,5 +1,6 @@
 """The console: it listens to one server and passes on what you ask of it."""
 
+import asyncio
 from dataclasses import replace
 from functools import partial
 from typing import ClassVar
@@ -15,6 +16,7 @@ from common.client import Client
 from common.events import Error, Event, Level, Welcome
 from common.problems import ClientError, Refused, Unauthorized
 from common.stream import EventStream, Link
+from tui import servers
 from tui.commands import Commands, explained
 from tui.messages import (
     EventArrived,
@@ -66,6 +68,8 @@ class Console(App[None]):
         self._token = token
         self._client: Client | None = None
         self._stream: EventStream | None = None
+        self._left: dict[str, int] = {}
+        """The last event of each server that was left: what is missed comes on the return."""
         for place in PLACES:
             self.add_mode(place.name, partial(self._open, place))
 
@@ -102,6 +106,8 @@ class Console(App[None]):
     async def switch_server(self, url: str, token: str | None) -> None:
         """Leave the server and follow another one."""
         self.workers.cancel_node(self)
+        if self._stream and self._stream.seq is not None:
+            self._left[self.state.url] = self._stream.seq
         if self._client:
             await self._client.aclose()
         self._client = self._stream = None
@@ -119,7 +125,9 @@ class Console(App[None]):
     @work(exclusive=True, group="events")
     async def follow(self) -> None:
         """Pass on the server's events until the app ends or the server refuses us."""
-        since = self._stream.seq if self._stream else None
+        if self._token is None and self._client is None:
+            self._token = await asyncio.to_thread(servers.token_for, servers.path(), self.state.url)
+        since = self._stream.seq if self._stream else self._left.get(self.state.url)
         self._stream = self.client.events(since=since)
         self._stream.on_link = self._pass_on
         try:

@@ -51,5 +51,6 @@ PLACES = (
         "tui.screens.diagnostics:DiagnosticsScreen",
         "Go to how the server does, and what it tells",
     ),
+    Place("servers", "Servers", "6", "tui.screens.servers:ServersScreen", "Go to other servers"),
 )
 """In the order in which they are offered; the first is where one begins."""
