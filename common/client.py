@@ -140,10 +140,6 @@ class Client(Rest):
         response = await self._ask("GET", "/api/v1/system/doctor", timeout=self._patient)
         return shaped(response, DoctorReport)
 
-    async def transcription_status(self) -> TranscriptionStatus:
-        """Return how the engine and each session do."""
-        return await self._get("/api/v1/transcription/status", TranscriptionStatus)
-
     async def models(self) -> Models:
         """Return the models: those on the server's machine and those that can be had."""
         return await self._get(MODELS, Models)
@@ -176,6 +172,10 @@ class Client(Rest):
         """Have a model that nobody uses give its memory back."""
         wish = ModelRequest(model=model)
         return (await self._post(f"{MODELS}/unload", wish, Success[ModelUnloaded])).data
+
+    async def figures(self) -> TranscriptionStatus:
+        """Return how the engine does, and every session: delays, sound lost, speed."""
+        return await self._get("/api/v1/transcription/status", TranscriptionStatus)
 
     async def sessions(self) -> list[SessionInfo]:
         """Return the sessions that are listening now."""

@@ -73,14 +73,28 @@ class EventStream:
         """Number of the last durable event given, for resuming."""
         self.on_link: Callable[[Link], None] = lambda link: None
         """Called with each change of the connection."""
+        self.on_round_trip: Callable[[float], None] = lambda seconds: None
+        """Called with the seconds that an answer took, each time one comes to `ping`."""
         self._url = url
         self._headers = headers
         self._query = query
         self._hurry = asyncio.Event()
+        self._socket: ClientConnection | None = None
+        self._asked = 0.0
 
     def retry_now(self) -> None:
         """End the pause before the next try."""
         self._hurry.set()
+
+    async def ping(self) -> None:
+        """Ask the server for an answer, which `on_round_trip` is told of; harmless while away."""
+        if self._socket is None:
+            return
+        self._asked = time.monotonic()
+        try:
+            await self._socket.send('{"command":"ping"}')
+        except ConnectionClosed:
+            pass  # The iterator finds out, too.
 
     async def __aiter__(self) -> AsyncIterator[Event]:
         attempt = 0
@@ -89,8 +103,12 @@ class EventStream:
             reason = "the server closed the connection"
             try:
                 async with self._connect() as socket:
+                    self._socket = socket
                     async for text in socket:
                         event = parse(text)
+                        if event.event == "pong":
+                            self.on_round_trip(time.monotonic() - self._asked)
+                            continue
                         if isinstance(event, Welcome):
                             self._greet(event)
                             attempt = 0
@@ -105,6 +123,8 @@ class EventStream:
                 reason = f"the server answered HTTP {status}"
             except (OSError, ConnectionClosed, InvalidHandshake, ValueError) as error:
                 reason = _plain(error)
+            finally:
+                self._socket = None
             attempt += 1
             await self._pause(attempt, reason)
 

@@ -1,37 +1,33 @@
 """The console: it listens to one server and passes on what you ask of it."""
 
-import asyncio
 from dataclasses import replace
 from functools import partial
 from typing import ClassVar
 
-from textual import work
-from textual.app import App, get_system_commands_provider
+from textual.app import get_system_commands_provider
 from textual.binding import Binding, BindingType
 from textual.notifications import SeverityLevel
-from textual.reactive import reactive
 
-from common.api import DoctorReport
-from common.client import Client
-from common.events import Error, Event, Level, Welcome
+from common.events import Error, Event, Welcome
 from common.problems import ClientError, Refused, Unauthorized
-from common.stream import EventStream, Link
-from tui import servers
+from common.stream import Link
 from tui.commands import Commands, explained
+from tui.connection import Connected
 from tui.messages import (
-    EventArrived,
-    LevelArrived,
+    EventsArrived,
+    FiguresArrived,
     LinkChanged,
     ProfilesArrived,
     Rejected,
     ReportArrived,
     RequestDone,
     RequestFailed,
+    RoundTripMeasured,
     StatusArrived,
 )
 from tui.places import PLACES, Place
-from tui.screens.ask import Confirm
 from tui.screens.choose import ChooseProfile
+from tui.screens.confirm import Confirm
 from tui.screens.doctor import DoctorScreen
 from tui.screens.help import HelpScreen
 from tui.screens.listen import ListenScreen
@@ -39,7 +35,7 @@ from tui.screens.place import PlaceScreen
 from tui.state import State, after, known, linked
 
 
-class Console(App[None]):
+class Console(Connected):
     """Workers talk to the server and post facts; handlers fold them into `state`."""
 
     TITLE = "Speech to text"
@@ -48,28 +44,39 @@ class Console(App[None]):
     DEFAULT_MODE = PLACES[0].name
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
-            place.key,
-            f"go('{place.name}')",
-            place.title,
-            id=place.id,
+            "r",
+            "reconnect",
+            "Reconnect",
+            id="link.reconnect",
             show=False,
-            tooltip=place.tooltip,
-        )
-        for place in PLACES
+            tooltip="Try the connection now instead of waiting",
+        ),
+        Binding(
+            "question_mark,f1",
+            "show_help",
+            "Help",
+            id="app.help",
+            key_display="?",
+            tooltip="Explain the keys and the signs",
+        ),
+        Binding("q", "quit", "Quit", id="app.quit", tooltip="Leave; the server goes on"),
+        *(
+            Binding(
+                place.key,
+                f"go('{place.name}')",
+                place.title,
+                id=place.id,
+                show=False,
+                tooltip=place.tooltip,
+            )
+            for place in PLACES
+        ),
     ]
 
-    state: reactive[State] = reactive(State)
-
     def __init__(self, url: str = "http://127.0.0.1:8000", token: str | None = None) -> None:
-        super().__init__()
-        self.set_reactive(Console.state, State(url=url))
+        super().__init__(url, token)
         self.seen: dict[str, PlaceScreen] = {}
         """The places that have been shown, by name."""
-        self._token = token
-        self._client: Client | None = None
-        self._stream: EventStream | None = None
-        self._left: dict[str, int] = {}
-        """The last event of each server that was left: what is missed comes on the return."""
         for place in PLACES:
             self.add_mode(place.name, partial(self._open, place))
 
@@ -89,10 +96,6 @@ class Console(App[None]):
         # After the first paint: the network may take its time.
         self.call_after_refresh(self.follow)
 
-    async def on_unmount(self) -> None:
-        if self._client:
-            await self._client.aclose()
-
     def watch_state(self, state: State) -> None:
         # While the app ends, news may still arrive when the widgets have gone.
         if self.is_running:
@@ -102,91 +105,6 @@ class Console(App[None]):
     async def action_go(self, place: str) -> None:
         """Go to a place."""
         await self.switch_mode(place)
-
-    async def switch_server(self, url: str, token: str | None) -> None:
-        """Leave the server and follow another one."""
-        self.workers.cancel_node(self)
-        if self._stream and self._stream.seq is not None:
-            self._left[self.state.url] = self._stream.seq
-        if self._client:
-            await self._client.aclose()
-        self._client = self._stream = None
-        self._token = token
-        self.state = State(url=url)
-        self.follow()
-
-    @property
-    def client(self) -> Client:
-        """The connection to the server, made when first needed: TLS takes a moment to set up."""
-        if self._client is None:
-            self._client = Client(self.state.url, self._token)
-        return self._client
-
-    @work(exclusive=True, group="events")
-    async def follow(self) -> None:
-        """Pass on the server's events until the app ends or the server refuses us."""
-        if self._token is None and self._client is None:
-            self._token = await asyncio.to_thread(servers.token_for, servers.path(), self.state.url)
-        since = self._stream.seq if self._stream else self._left.get(self.state.url)
-        self._stream = self.client.events(since=since)
-        self._stream.on_link = self._pass_on
-        try:
-            async for event in self._stream:
-                if isinstance(event, Level):
-                    self.post_message(LevelArrived(event))
-                else:
-                    self.post_message(EventArrived(event))
-        except Refused as error:
-            self.post_message(Rejected(error))
-
-    def _pass_on(self, link: Link) -> None:
-        self.post_message(LinkChanged(link))
-
-    @work(exclusive=True, group="status")
-    async def ask_status(self) -> None:
-        """Ask the server for its whole state."""
-        try:
-            self.post_message(StatusArrived(await self.client.status()))
-        except ClientError as error:
-            self.post_message(RequestFailed("status", error))
-
-    @work(exclusive=True, group="profiles")
-    async def ask_profiles(self) -> None:
-        """Ask the server which profiles it has."""
-        try:
-            self.post_message(ProfilesArrived(await self.client.profiles()))
-        except ClientError as error:
-            self.post_message(RequestFailed("list of profiles", error))
-
-    @work(exclusive=True, group="doctor")
-    async def ask_doctor(self) -> None:
-        """Have the server look at its own machine."""
-        report: DoctorReport | ClientError
-        try:
-            report = await self.client.doctor()
-        except ClientError as error:
-            report = error
-        self.post_message(ReportArrived(report))
-
-    @work(group="session")
-    async def start(self, *, restart: bool = False) -> None:
-        """Have the server listen, with the chosen profile."""
-        try:
-            await self.client.start(self.state.wanted, restart=restart)
-        except ClientError as error:
-            self.post_message(RequestFailed("start", error))
-        else:
-            self.post_message(RequestDone())
-
-    @work(group="session")
-    async def stop(self) -> None:
-        """Have the server stop listening; what was said is delivered first."""
-        try:
-            await self.client.stop()
-        except ClientError as error:
-            self.post_message(RequestFailed("stop", error))
-        else:
-            self.post_message(RequestDone())
 
     def on_link_changed(self, message: LinkChanged) -> None:
         self.state = linked(self.state, message.link)
@@ -199,23 +117,33 @@ class Console(App[None]):
     def on_status_arrived(self, message: StatusArrived) -> None:
         self.state = known(self.state, message.status)
 
-    def on_event_arrived(self, message: EventArrived) -> None:
-        self.state = after(message.event, self.state)
-        self._pass_round(message.event)
-        if isinstance(message.event, Welcome):
-            self.ask_status()
-        elif isinstance(message.event, Error):
-            fault = message.event
-            self.tell(fault.details, fault.error, "warning" if fault.recoverable else "error")
+    def on_figures_arrived(self, message: FiguresArrived) -> None:
+        self.state = replace(self.state, figures=message.figures)
 
-    def on_level_arrived(self, message: LevelArrived) -> None:
-        self._pass_round(message.level)
+    def on_round_trip_measured(self, message: RoundTripMeasured) -> None:
+        self.state = replace(self.state, round_trip=message.seconds)
 
-    def _pass_round(self, event: Event) -> None:
+    def on_events_arrived(self, message: EventsArrived) -> None:
+        events = self.inbox.take()
+        state = self.state
+        for event in events:
+            state = after(event, state)
+        self.state = state
         for place in self.seen.values():
             # While the app ends, news may still arrive when the widgets have gone.
             if place.is_mounted and self.is_running:
-                place.hear(event)
+                place.take(events)
+        for event in events:
+            self._react(event)
+
+    def _react(self, event: Event) -> None:
+        if isinstance(event, Welcome):
+            self.ask_status()
+            self.look_at_figures()
+        elif isinstance(event, Error):
+            self.tell(event.details, event.error, "warning" if event.recoverable else "error")
+        elif self.state.running:
+            self.look_at_figures()
 
     def on_profiles_arrived(self, message: ProfilesArrived) -> None:
         current = self.state.wanted or self.state.profile
@@ -258,7 +186,7 @@ class Console(App[None]):
         """Leave; asks if that breaks something off."""
         busy = next((place.busy for place in self.seen.values() if place.busy), "")
         if busy:
-            question = Confirm("Leave", f"{busy} Leave and end that?")
+            question = Confirm("Leave, and end that?", "Leave", busy)
             self.push_screen(question, lambda yes: self.exit() if yes else None)
         else:
             self.exit()
@@ -277,12 +205,9 @@ class Console(App[None]):
             self.ask_doctor()
 
     def action_reconnect(self) -> None:
-        """Try again now, if there is anything to try."""
+        self.reconnect()
         if self.state.refusal:
             self.state = replace(self.state, refusal="", link=Link("connecting"))
-            self.follow()
-        elif self._stream:
-            self._stream.retry_now()
 
     def action_show_help(self) -> None:
         keys = (

@@ -1,10 +1,12 @@
 """What the console knows about the server, folded from what the server tells. Pure."""
 
+import re
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import singledispatch
 
-from common.api import SessionInfo, Status
+from common.api import SessionFigures, SessionInfo, Status, TranscriptionStatus
 from common.events import (
     MODEL_RESTS,
     AudioStatus,
@@ -55,10 +57,41 @@ class State:
     """How the sound of the server's own listening is; None while nothing listens."""
     wake: str = ""
     """The wake word that was heard, while the server waits for what follows it."""
+    wake_until: float | None = None
+    """When the server gives that up, in Unix seconds of this machine's clock."""
+    waits_for: tuple[str, ...] = ()
+    """The wake words without which the server's own listening transcribes nothing."""
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """Where each session's sound comes from, by the session's id."""
+    figures: TranscriptionStatus | None = None
+    """How the engine and the sessions did when they were last asked."""
+    round_trip: float | None = None
+    """Seconds that the server took for its last answer on the event stream."""
+    up_since: float | None = None
+    """When the server came up, in Unix seconds of this machine's clock."""
 
     @property
     def connected(self) -> bool:
         return self.link.state == "up" and not self.refusal
+
+    @property
+    def own_figures(self) -> SessionFigures | None:
+        """Return how the server's own listening did when it was last asked."""
+        sessions = self.figures.sessions if self.figures else []
+        return next((one for one in sessions if one.session_id == self.session_id), None)
+
+    def speaker(self, session_id: str | None) -> str:
+        """Return what a session is called: by its source, or as the client that feeds it said."""
+        source = self.sources.get(session_id or "")
+        if source and is_own(source):
+            return source_name(source)
+        if session_id and not _DRAWN.fullmatch(session_id):
+            return session_id
+        return f"{source} {(session_id or '')[:4]}" if source else "earlier"
+
+
+_DRAWN = re.compile("[0-9a-f]{12}")
+"""Ids that the server made up, which tell nobody anything."""
 
 
 def is_own(source: str) -> bool:
@@ -87,6 +120,9 @@ def known(state: State, status: Status) -> State:
         engine=status.engine,
         audio=status.audio,
         version=status.version,
+        waits_for=tuple(status.wake_word.words) if status.wake_word else (),
+        sources={**state.sources, **{one.session_id: one.source for one in status.sessions}},
+        up_since=time.time() - status.uptime,
         progress=None if status.engine.state == "ready" else state.progress,
     )
     return _listening(state, own) if own and status.running else _silent_if_stopped(state)
@@ -104,7 +140,17 @@ def _listening(state: State, session: SessionInfo) -> State:
 def _silent_if_stopped(state: State) -> State:
     if state.running:
         return state
-    return replace(state, session_id=None, source="", started=None, audio=None, wake="")
+    return replace(
+        state,
+        session_id=None,
+        source="",
+        started=None,
+        audio=None,
+        wake="",
+        wake_until=None,
+        waits_for=(),
+        figures=None,
+    )
 
 
 def recovery(before: AudioStatus | None, now: AudioStatus | None) -> str:
@@ -130,6 +176,7 @@ def _(event: Welcome, state: State) -> State:
             profile=event.profile,
             skew=time.time() - event.timestamp,
             wake="",
+            wake_until=None,
         )
     )
 
@@ -156,10 +203,14 @@ def _(event: ModelProgress, state: State) -> State:
 
 @after.register
 def _(event: SessionStarted, state: State) -> State:
+    sources = state.sources
+    if event.session_id:
+        sources = {**sources, event.session_id: event.source}
     if not is_own(event.source):
-        return state
+        return replace(state, sources=sources)
     return replace(
         state,
+        sources=sources,
         running=True,
         session_id=event.session_id,
         source=event.source,
@@ -177,16 +228,19 @@ def _(event: SessionStopped, state: State) -> State:
 
 @after.register
 def _(event: Transcription, state: State) -> State:
-    wake = "" if event.session_id == state.session_id else state.wake
     latency = event.latency if event.is_final and event.latency is not None else state.latency
-    return replace(state, latency=latency, wake=wake)
+    if state.wake and event.session_id == state.session_id:
+        return replace(state, latency=latency, wake="", wake_until=None)
+    # Most partials change nothing here: then nothing is drawn anew.
+    return state if latency == state.latency else replace(state, latency=latency)
 
 
 @after.register
 def _(event: WakeWord, state: State) -> State:
-    return replace(state, wake=event.wake_word)
+    until = event.timestamp + state.skew + event.timeout
+    return replace(state, wake=event.wake_word, wake_until=until)
 
 
 @after.register
 def _(event: WakeWordTimeout, state: State) -> State:
-    return replace(state, wake="")
+    return replace(state, wake="", wake_until=None)

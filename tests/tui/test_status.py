@@ -9,10 +9,10 @@ from tui.widgets.status import (
     Status,
     duration,
     engine_rows,
-    latency_row,
     profile_row,
     progress_words,
     session_row,
+    speed_row,
 )
 
 
@@ -71,8 +71,8 @@ def test_a_chosen_profile_is_told_apart_from_the_one_in_use() -> None:
 
 
 def test_latency_is_unknown_until_a_final_came() -> None:
-    assert latency_row(State())[1] == "-"
-    assert latency_row(State(latency=0.314))[1] == "0.31 s"
+    assert speed_row(State())[1] == "-"
+    assert speed_row(State(latency=0.314))[1] == "0.31 s"
 
 
 class Alone(App[None]):

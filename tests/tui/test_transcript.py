@@ -7,7 +7,8 @@ from textual.pilot import Pilot
 
 from tests.tui.loopback import NOON, said, screen_text, until
 from tui.widgets.entries import Entry
-from tui.widgets.transcript import Transcript, mark
+from tui.widgets.pen import mark
+from tui.widgets.transcript import Transcript
 
 HOSTILE = [
     "[/]",

@@ -1,4 +1,4 @@
-"""A question that stands before everything else: a text, or yes or no."""
+"""A question that stands before everything else: a text."""
 
 from collections.abc import Callable
 from typing import ClassVar
@@ -70,34 +70,3 @@ class AskText(ModalScreen[str | None]):
 
     def action_leave(self) -> None:
         self.dismiss(None)
-
-
-class Confirm(ModalScreen[bool]):
-    """Ends with True only for a plain yes."""
-
-    CSS_PATH = "ask.tcss"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "answer(True)", "Yes", id="confirm.yes", tooltip="Do it"),
-        Binding(
-            "escape,n,q",
-            "answer(False)",
-            "No",
-            id="confirm.no",
-            key_display="n",
-            tooltip="Leave everything as it is",
-        ),
-    ]
-
-    def __init__(self, title: str, text: str) -> None:
-        super().__init__()
-        self._title = title
-        self._text = text
-
-    def compose(self) -> ComposeResult:
-        box = Vertical(Static(Content(one_line(self._text))))
-        box.border_title = Content(one_line(self._title))
-        box.border_subtitle = "y yes · n no"
-        yield box
-
-    def action_answer(self, yes: bool) -> None:
-        self.dismiss(yes)

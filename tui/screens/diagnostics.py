@@ -126,7 +126,7 @@ class DiagnosticsScreen(PlaceScreen):
     async def look(self) -> None:
         """Ask how the server does."""
         try:
-            self.post_message(self.Looked(await self.app.client.transcription_status()))
+            self.post_message(self.Looked(await self.app.client.figures()))
         except ClientError:
             self._clock.pause()  # The line on top says how the connection is.
 

@@ -14,7 +14,8 @@ from common.problems import ClientError, Refused
 from common.profile import NAME, Profile
 from tui.fields import Path, changes, differences, sparse
 from tui.messages import RequestFailed
-from tui.screens.ask import AskText, Confirm
+from tui.screens.ask import AskText
+from tui.screens.confirm import Confirm
 from tui.screens.differ import DifferScreen
 from tui.text import MUTED, one_line
 from tui.widgets.form import Form
@@ -182,7 +183,7 @@ class EditScreen(Screen[str | None]):
             return
         taken = name != self.title and any(one.name == name for one in listed.profiles)
         text = f"There is a profile {name} already. Replace it?"
-        if not taken or await self.app.push_screen_wait(Confirm("Save as", text)):
+        if not taken or await self.app.push_screen_wait(Confirm(text, "Save as")):
             self._save(name, profile)
 
     @work(group="saving")
@@ -214,7 +215,7 @@ class EditScreen(Screen[str | None]):
     @work
     async def action_leave(self) -> None:
         text = "What you changed isn't saved. Leave it?"
-        if self._is_saved() or await self.app.push_screen_wait(Confirm("Leave", text)):
+        if self._is_saved() or await self.app.push_screen_wait(Confirm(text, "Leave")):
             self.dismiss(self._saved_as)
 
     def _is_saved(self) -> bool:

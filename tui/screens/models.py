@@ -16,11 +16,11 @@ from common.api import ConfigureRequest, EngineInfo, Engines, ModelInfo, Models
 from common.events import Event, ModelProgress
 from common.problems import ClientError
 from tui.messages import RequestFailed
-from tui.screens.ask import AskText, Confirm
+from tui.screens.ask import AskText
+from tui.screens.confirm import Confirm
 from tui.screens.place import PlaceScreen
 from tui.state import State
 from tui.text import FAINT, MUTED, one_line, size
-from tui.widgets.meter import bar
 
 MARKS = {
     "loaded": ("●", "$text-success"),
@@ -64,11 +64,12 @@ def progress(done: float, total: float | None) -> Content:
     """Return how far a download has come, as a bar and in words."""
     if not total:
         return Content.styled(f"  {size(done)}, of how many isn't known yet", MUTED)
-    full, empty = bar(done / total, BAR)
+    halves = round(min(1.0, done / total) * BAR * 2)
+    full = "━" * (halves // 2) + "╸" * (halves % 2)
     return Content.assemble(
         "  ",
         (full, "$primary"),
-        (empty, "$surface-lighten-2"),
+        ("─" * (BAR - len(full)), FAINT),
         (f" {done / total:.0%}  {size(done)} of {size(total)}", MUTED),
     )
 
@@ -296,7 +297,7 @@ class ModelsScreen(PlaceScreen):
             return
         room = f", {size(marked.size_bytes)}" if marked.size_bytes else ""
         text = f"{marked.name}{room}: it would have to be downloaded again. Delete it there?"
-        if not await self.app.push_screen_wait(Confirm("Remove", text)):
+        if not await self.app.push_screen_wait(Confirm(text, "Remove")):
             return
         try:
             told = await self.app.client.delete_model(marked.name)

@@ -20,7 +20,8 @@ from common.profile import BUILTIN, BadProfile, Profile, parse
 from tui.fields import differences, sparse
 from tui.files import no_file, proposed, read_profile, write_profile
 from tui.messages import RequestFailed
-from tui.screens.ask import AskText, Confirm
+from tui.screens.ask import AskText
+from tui.screens.confirm import Confirm
 from tui.screens.differ import lines
 from tui.screens.edit import EditScreen, bad_name
 from tui.screens.place import PlaceScreen
@@ -312,7 +313,7 @@ class ProfilesScreen(PlaceScreen):
             return
         profile = self._known.get(marked.name)
         text = f"{marked.name} can't be read, so it can't be brought back. Delete it?"
-        if not profile and not await self.app.push_screen_wait(Confirm("Delete", text)):
+        if not profile and not await self.app.push_screen_wait(Confirm(text, "Delete")):
             return
         try:
             await self.app.client.delete_profile(marked.name)
@@ -358,7 +359,7 @@ class ProfilesScreen(PlaceScreen):
         if not name:
             return
         text = f"There is a profile {name} already. Replace it?"
-        if self._has(name) and not await self.app.push_screen_wait(Confirm("Import", text)):
+        if self._has(name) and not await self.app.push_screen_wait(Confirm(text, "Import")):
             return
         try:
             await self.app.client.save_profile(name, sparse(profile))
@@ -378,7 +379,7 @@ class ProfilesScreen(PlaceScreen):
         path = Path(given).expanduser()
         text = f"{path} is there already. Replace it?"
         replace = path.exists()
-        if replace and not await self.app.push_screen_wait(Confirm("Export", text)):
+        if replace and not await self.app.push_screen_wait(Confirm(text, "Export")):
             return
         try:
             write_profile(path, profile, replace=replace)

@@ -15,7 +15,8 @@ from textual.widgets.option_list import Option
 
 from common.nearby import Lookout, Nearby
 from tui import servers
-from tui.screens.ask import AskText, Confirm
+from tui.screens.ask import AskText
+from tui.screens.confirm import Confirm
 from tui.screens.place import PlaceScreen
 from tui.servers import Known, NoServers
 from tui.state import State
@@ -37,13 +38,12 @@ class Entry:
         return self.near.name if self.near else self.url
 
 
-def entries(known: Iterable[Known], near: Iterable[Nearby], here: str) -> list[Entry]:
-    """Return the list: those that are remembered first, each address once."""
+def entries(known: Iterable[Known], near: Iterable[Nearby], visited: Iterable[str]) -> list[Entry]:
+    """Return the list: what is remembered, what was visited, what is nearby; each address once."""
     nearby = {one.url: one for one in near}
-    listed = [Entry(one.url, one, nearby.pop(one.url, None)) for one in known]
-    if here not in {one.url for one in listed}:
-        listed.insert(0, Entry(here, None, nearby.pop(here, None)))
-    return [*listed, *(Entry(url, None, one) for url, one in nearby.items())]
+    names = {one.url: one for one in known}
+    urls = dict.fromkeys([*names, *visited, *nearby])
+    return [Entry(url, names.get(url), nearby.get(url)) for url in urls]
 
 
 def described(entry: Entry, state: State) -> Content:
@@ -196,7 +196,8 @@ class ServersScreen(PlaceScreen):
 
     def _show(self) -> None:
         marked = self._marked()
-        self._entries = entries(self._known, self._near, self.state.url)
+        visited = (*self.app.left, self.state.url)
+        self._entries = entries(self._known, self._near, visited)
         self.listed.clear_options()
         self.listed.add_options(Option(described(one, self.state)) for one in self._entries)
         urls = [one.url for one in self._entries]
@@ -217,9 +218,11 @@ class ServersScreen(PlaceScreen):
             return
         busy = next((place.busy for place in self.app.seen.values() if place.busy), "")
         text = f"{busy} That goes on, but is no longer shown. Go to {entry.name}?"
-        if busy and not await self.app.push_screen_wait(Confirm("Another server", text)):
+        if busy and not await self.app.push_screen_wait(Confirm(text, "Another server")):
             return
         token = await asyncio.to_thread(servers.token_of, entry.known) if entry.known else None
+        if token is None and entry.url in self.app.left:
+            token = self.app.left[entry.url].token
         if token is None and entry.near and entry.near.wants_token:
             token = await self._ask_token(entry, empty=False)
             if token is None:
@@ -285,7 +288,7 @@ class ServersScreen(PlaceScreen):
             self.notify("That one isn't remembered.")
             return
         text = f"Remember {entry.name} no more, nor its token?"
-        if await self.app.push_screen_wait(Confirm("Forget", text)):
+        if await self.app.push_screen_wait(Confirm(text, "Forget")):
             await asyncio.to_thread(servers.keep, entry.known, None)
             await self._write([one for one in self._known if one.url != entry.url])
 

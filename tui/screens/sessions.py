@@ -1,20 +1,20 @@
 """Everything that listens on the server, and what can be listened to: there or here."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 from textual import getters, on, work
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
 from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
-from textual.widgets import ContentSwitcher, OptionList
+from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from common.api import SessionFigures, TranscriptionStatus
-from common.events import Event, SessionStarted, SessionStopped, Transcription, Welcome
+from common.events import Event, SessionStarted, SessionStopped
 from common.problems import ClientError
 from tui.feed import Feed
 from tui.files import no_file
@@ -26,12 +26,17 @@ from tui.sounds import Sound, SoundFault, microphone, recording
 from tui.state import State, source_name
 from tui.text import FAINT, MUTED, one_line
 from tui.widgets.status import duration
-from tui.widgets.transcript import Transcript
 
+NOTHING = """\
+Nothing listens.
+
+s  the server's microphone
+d  another of its devices
+f  a file of its machine
+h  this machine's microphone
+l  a file of this machine"""
 PERIOD = 1.0
 """Seconds between two looks at the figures, while something listens and they are seen."""
-KEPT = 12
-"""Sessions whose words are kept here, those that have ended included."""
 
 
 def described(session: SessionFigures, feed: Feed | None, own: bool) -> Content:
@@ -74,7 +79,7 @@ def sent(feed: Feed) -> str:
 
 
 class SessionsScreen(PlaceScreen):
-    """The sessions, and beside them the words of the one that is marked."""
+    """The sessions; their words stand in the transcript, each under a tab of its own."""
 
     CSS_PATH = "sessions.tcss"
     AUTO_FOCUS = "OptionList"
@@ -140,14 +145,11 @@ class SessionsScreen(PlaceScreen):
             super().__init__()
 
     listed = getters.query_one(OptionList)
-    words = getters.query_one(ContentSwitcher)
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__(name=name)
         self._sessions: list[SessionFigures] = []
         self._feeds: list[Feed] = []
-        self._transcripts: dict[str, Transcript] = {}
-        self._none = Transcript()
 
     @property
     def busy(self) -> str:
@@ -159,12 +161,12 @@ class SessionsScreen(PlaceScreen):
     def contents(self) -> Iterable[Widget]:
         listed = OptionList(markup=False)
         listed.border_title = "Sessions"
-        self._none.id = "none"
-        self._none.border_title = "Words"
-        yield Horizontal(listed, ContentSwitcher(self._none, initial="none"))
+        listed.border_subtitle = "enter shows its words"
+        yield listed
+        yield Static(id="hint")
 
     def on_mount(self) -> None:
-        self._none.hint = self._hint()
+        self._hint()
         self._clock = self.set_interval(PERIOD, self.look, pause=True)
 
     def on_screen_resume(self) -> None:
@@ -179,26 +181,19 @@ class SessionsScreen(PlaceScreen):
         if state.url != before.url:
             self._show([])
         if state.connected != before.connected or state.running != before.running:
-            self._none.hint = self._hint()
+            self._hint()
             if self.is_current:
                 self.look()
 
     def hear(self, event: Event) -> None:
-        match event:
-            case Welcome(recent=recent):
-                for said in recent:
-                    self._transcript(said.session_id or "").hear(said)
-            case Transcription():
-                self._transcript(event.session_id or "").hear(event)
-            case SessionStarted() | SessionStopped():
-                if self.is_current:
-                    self.look()
+        if isinstance(event, SessionStarted | SessionStopped) and self.is_current:
+            self.look()
 
     @work(group="look", exclusive=True)
     async def look(self) -> None:
         """Ask how the sessions do."""
         try:
-            self.post_message(self.Looked(await self.app.client.transcription_status()))
+            self.post_message(self.Looked(await self.app.client.figures()))
         except ClientError:
             self._clock.pause()  # The line on top says how the connection is.
 
@@ -225,22 +220,19 @@ class SessionsScreen(PlaceScreen):
         if names:
             kept = marked and marked.session_id in names
             self.listed.highlighted = names.index(marked.session_id) if marked and kept else 0
-        self._none.hint = self._hint()
-        self._show_words()
+        self._hint()
 
     def _line(self, session: SessionFigures) -> Content:
         feed = next((one for one in self._feeds if one.session_id == session.session_id), None)
         return described(session, feed, session.session_id == self.state.session_id)
 
-    def _hint(self) -> str:
-        if not self.state.connected:
-            return "No connection to the server yet."
-        if self._sessions:
-            return "What is said from now on stands here."
-        return (
-            "Nothing listens.\n\ns the server's microphone · d another of its devices · f a file "
-            "there\nh this machine's microphone · l a file here"
-        )
+    def _hint(self) -> None:
+        words = "" if self.state.connected else "No connection to the server yet."
+        if self.state.connected and not self._sessions:
+            words = NOTHING
+        hint = self.query_one("#hint", Static)
+        hint.update(words)
+        hint.display = bool(words)
 
     def _marked(self) -> SessionFigures | None:
         place = self.listed.highlighted
@@ -248,25 +240,13 @@ class SessionsScreen(PlaceScreen):
             return None
         return self._sessions[place]
 
-    @on(OptionList.OptionHighlighted)
-    def _show_words(self) -> None:
-        marked = self._marked()
-        transcript = self._transcripts.get(marked.session_id) if marked else None
-        self.words.current = transcript.id if transcript else "none"
-
-    def _transcript(self, session_id: str) -> Transcript:
-        """Return where a session's words stand; made when it first says something."""
-        if session_id in self._transcripts:
-            return self._transcripts[session_id]
-        while len(self._transcripts) >= KEPT:
-            self._transcripts.pop(next(iter(self._transcripts))).remove()
-        made = Transcript()
-        made.id = f"words-{session_id.encode().hex()}"
-        made.border_title = Content(f"Words of {one_line(session_id)}")
-        self._transcripts[session_id] = made
-        self.words.mount(made)
-        self.call_later(self._show_words)
-        return made
+    @on(OptionList.OptionSelected)
+    async def _show_words(self) -> None:
+        """Go to the words of the marked session."""
+        if marked := self._marked():
+            home = self.app.home
+            home.sieve = replace(home.sieve, speaker=self.state.speaker(marked.session_id))
+            await self.app.action_go(home.name or "")
 
     @work(group="choose", exclusive=True)
     async def action_choose_device(self) -> None:
