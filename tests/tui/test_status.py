@@ -41,8 +41,8 @@ def test_a_model_on_its_way_shows_how_far_it_is() -> None:
 
 
 def test_the_session_tells_how_long_it_listens_and_to_what() -> None:
-    state = State(running=True, source="file:/x/a.wav", started=10, wake="jarvis")
-    assert session_row(state, 75)[1] == "● listening 1:05 · a.wav · heard “jarvis”"
+    state = State(running=True, source="file:/x/a.wav", started=10)
+    assert session_row(state, 75)[1] == "● listening 1:05 · a.wav"
     assert session_row(State(), 75)[1] == "○ stopped"
     assert session_row(State(doing="stopping"), 75)[1] == "stopping …"
 
