@@ -6,10 +6,10 @@ Lives on the event loop; each download has a thread of its own, which no shutdow
 import asyncio
 import logging
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 from backend.bus import Bus
@@ -102,13 +102,13 @@ class Pulls:
 
     async def _pull(self, pull: Pull) -> None:
         try:
-            plan = await _in_thread(lambda: hub.plan(pull.repository))
+            plan = await _in_thread(partial(hub.plan, pull.repository))
             pull.total = plan.total
             pull.done = hub.here(plan)
             self._tell(pull, "download")
             pull.begun.set()
             log.info("downloading %s: %d of %d bytes", pull.repository, pull.done, plan.total)
-            await _in_thread(lambda: hub.bring(plan, self._teller(pull), pull.stop))
+            await self._bring(pull, plan)
         except BaseException as error:
             if pull.begun.is_set():
                 self._tell_end(pull, error)
@@ -120,18 +120,17 @@ class Pulls:
         self._tell(pull, "installed")
         log.info("downloaded %s", pull.repository)
 
-    def _teller(self, pull: Pull) -> Callable[[int], None]:
-        loop, last = asyncio.get_running_loop(), 0.0
-
-        def tell(done: int) -> None:
-            nonlocal last
+    async def _bring(self, pull: Pull, plan: hub.Plan) -> None:
+        def count(done: int) -> None:
             pull.done = done
-            now = time.monotonic()
-            if now - last >= OFTEN:
-                last = now
-                loop.call_soon_threadsafe(self._tell, pull, "download")
 
-        return tell
+        bringing = _in_thread(partial(hub.bring, plan, count, pull.stop))
+        told = pull.done
+        while not (await asyncio.wait({bringing}, timeout=OFTEN))[0]:
+            if told != pull.done:
+                told = pull.done
+                self._tell(pull, "download")
+        await bringing
 
     def _tell_end(self, pull: Pull, error: BaseException) -> None:
         self._tell(pull, "stopped")

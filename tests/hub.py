@@ -27,6 +27,8 @@ class Hub:
     repositories: dict[str, dict[str, bytes]] = field(default_factory=dict)
     asked: list[tuple[str, str, str]] = field(default_factory=list)
     """Method, path and range of every request."""
+    tokens: list[tuple[str, str]] = field(default_factory=list)
+    """Path and authorization of every request."""
     cut_at: list[int] = field(default_factory=list)
     """After how many bytes each of the next downloads of weights is cut."""
     gate: threading.Event = field(default_factory=threading.Event)
@@ -64,6 +66,7 @@ class _Answer(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         path = unquote(urlsplit(self.path).path)
         self.hub.asked.append((self.command, path, self.headers.get("Range", "")))
+        self.hub.tokens.append((path, self.headers.get("Authorization", "")))
         parts = path.strip("/").split("/")
         if path == "/":
             self._send(200, b"the hub")

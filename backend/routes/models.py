@@ -3,6 +3,7 @@
 import asyncio
 
 from quart import Blueprint, Response
+from werkzeug.routing import PathConverter
 
 from backend.engines.names import repository
 from backend.parts import parts
@@ -20,6 +21,13 @@ from common.api import (
 from common.profile import TranscriptionPart
 
 models = Blueprint("models", __name__, url_prefix="/api/v1/system/models")
+
+
+class Name(PathConverter):
+    """A model's name in a path: it may hold slashes, and begin with one."""
+
+    regex = ".+?"
+    part_isolating = False
 
 
 def shelf() -> Shelf:
@@ -72,8 +80,7 @@ async def unload() -> Response:
     return success(f"{model} is unloaded", ModelUnloaded(unloaded=True, model=repository(model)))
 
 
-# A name may begin with a slash, which is no mistake to be mended by a redirect.
-@models.delete("/<path:name>", merge_slashes=False)
+@models.delete("/<model:name>", merge_slashes=False)
 async def delete(name: str) -> Response:
     freed = await shelf().delete(name)
     return success(

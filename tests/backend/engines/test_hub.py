@@ -10,7 +10,7 @@ from backend.engines import Cancelled, EngineError, hub
 from backend.engines.models import cached, find, place, standing
 from backend.engines.names import NoSuchModel
 from tests.backend.engines.conftest import NAME
-from tests.hub import Hub
+from tests.hub import REVISION, Hub
 from tests.running import TINY
 
 WEIGHTS = (TINY / "weights.npz").read_bytes()
@@ -91,7 +91,7 @@ def test_a_half_that_is_wrong_is_not_trusted(served: Hub):
     assert (folder / "weights.npz").read_bytes() == WEIGHTS
 
 
-def test_what_comes_damaged_twice_is_refused_and_not_kept(served: Hub):
+def test_what_comes_damaged_is_refused_and_not_kept(served: Hub):
     served.garbled = True
     with pytest.raises(EngineError, match=r"weights\.npz came damaged"):
         hub.bring(hub.plan(NAME))
@@ -135,6 +135,14 @@ def test_a_repository_without_weights_for_mlx_is_told(served: Hub):
     del served.repositories[NAME]["weights.npz"]
     with pytest.raises(NoSuchModel, match="no Whisper model for MLX"):
         hub.plan(NAME)
+
+
+def test_the_hubs_token_goes_to_the_hub_alone(served: Hub, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    hub.bring(hub.plan(NAME))
+    elsewhere = [token for path, token in served.tokens if "/cdn/" in path]
+    assert elsewhere == [""]
+    assert ("/" + NAME + f"/resolve/{REVISION}/weights.npz", "Bearer hf_secret") in served.tokens
 
 
 def test_a_filled_cache_needs_no_hub_and_an_empty_one_says_why(
