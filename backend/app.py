@@ -14,6 +14,7 @@ from backend.routes.audio import serve_audio
 from backend.routes.bodies import read_on, refuse_too_large
 from backend.routes.docs import docs
 from backend.routes.events import serve_events
+from backend.routes.models import Name, models
 from backend.routes.pages import pages
 from backend.routes.system import health, system
 from backend.routes.transcription import transcription
@@ -37,7 +38,8 @@ def create_app(settings: Settings | None = None) -> Quart:
     app.config["MAX_CONTENT_LENGTH"] = None
     app.config["BODY_TIMEOUT"] = 300
     app.config["RESPONSE_TIMEOUT"] = None
-    for blueprint in (docs, health, pages, system, transcription):
+    app.url_map.converters["model"] = Name
+    for blueprint in (docs, health, pages, system, models, transcription):
         app.register_blueprint(blueprint)
     pace = Pace(settings.max_requests)
     _guard(app, settings, pace)

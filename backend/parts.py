@@ -14,6 +14,7 @@ from backend.desks import Desks
 from backend.doctor import Doctor
 from backend.hearing.ears import Ears
 from backend.meters import Meters
+from backend.pulls import Pulls
 from backend.sessions import Sessions
 from backend.settings import Settings
 from common.api import DoctorReport
@@ -32,6 +33,7 @@ class Parts:
     settings: Settings
     bus: Bus
     ears: Ears
+    pulls: Pulls
     desks: Desks
     sessions: Sessions
     meters: Meters
@@ -47,14 +49,16 @@ class Parts:
     def of(cls, settings: Settings) -> "Parts":
         """Make them, on the event loop they shall live on."""
         bus, ears, meters = Bus(), Ears(), Meters()
-        desks = Desks(bus)
+        pulls = Pulls(bus)
+        desks = Desks(bus, pulls, settings.model_idle_seconds)
         sessions = Sessions(settings, bus, ears, desks, meters)
         recordings = ThreadPoolExecutor(settings.max_uploads, "recording")
-        return cls(settings, bus, ears, desks, sessions, meters, recordings)
+        return cls(settings, bus, ears, pulls, desks, sessions, meters, recordings)
 
     async def close(self) -> None:
         """End every thread."""
         self.recordings.shutdown(wait=False, cancel_futures=True)
+        await self.pulls.close()
         await self.desks.close()
         await asyncio.to_thread(self.ears.close)
 

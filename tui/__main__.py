@@ -4,9 +4,9 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from urllib.parse import urlsplit
 
 from common import VERSION
+from tui.servers import address
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -73,20 +73,24 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="when printing lines: give up on a server that doesn't answer (default 10)",
     )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {VERSION}")
+    parser.add_argument("--version", action=_TellVersion, nargs=0, help="tell the version")
     return parser
+
+
+class _TellVersion(argparse.Action):
+    """Looks the version up only when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object, **__: object) -> None:
+
+        print(f"{parser.prog} {VERSION}")
+        parser.exit()
 
 
 def _url(text: str) -> str:
     try:
-        parts = urlsplit(text)
-        # Looking at the port is what checks it.
-        fine = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        fine = False
-    if not fine or not text.isprintable() or " " in text:
-        raise argparse.ArgumentTypeError(f"not a server's address: {text!r}; try http://HOST:PORT")
-    return text.rstrip("/")
+        return address(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _token(text: str) -> str | None:

@@ -1,11 +1,13 @@
 """The console: it listens to one server and passes on what you ask of it."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import SystemCommand, get_system_commands_provider
 from textual.binding import Binding, BindingType
@@ -13,10 +15,8 @@ from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.theme import Theme
 
-from common.events import Error, Event, Welcome
+from common.link import Link
 from common.problems import ClientError, Refused, Unauthorized
-from common.stream import Link
-from tui import keys
 from tui.commands import Commands, explained
 from tui.connection import Connected
 from tui.messages import (
@@ -32,13 +32,13 @@ from tui.messages import (
     StatusArrived,
 )
 from tui.places import PLACES, Place
-from tui.screens.choose import ChooseProfile
-from tui.screens.doctor import DoctorScreen
-from tui.screens.help import HelpScreen
-from tui.screens.listen import ListenScreen
 from tui.screens.place import PlaceScreen
 from tui.settings import Settings, load, remember_theme
-from tui.state import State, after, known, linked
+from tui.state import State, linked
+
+if TYPE_CHECKING:
+    from common.events import Event
+    from tui.screens.listen import ListenScreen
 
 
 class Console(Connected):
@@ -109,9 +109,7 @@ class Console(Connected):
     @property
     def home(self) -> ListenScreen:
         """Return the place where one begins."""
-        home = self.seen[self.DEFAULT_MODE]
-        assert isinstance(home, ListenScreen)
-        return home
+        return cast("ListenScreen", self.seen[self.DEFAULT_MODE])
 
     def on_mount(self) -> None:
         settings = self.settings
@@ -131,7 +129,9 @@ class Console(Connected):
         if settings.theme and settings.theme not in self.available_themes:
             told.append(f"there is no theme {settings.theme!r}; ctrl+p lists those there are")
         if settings.keys:
-            told += keys.faults(settings.keys)
+            from tui.keys import faults
+
+            told += faults(settings.keys)
         for fault in told:
             self.tell(fault, "Settings", "warning")
 
@@ -170,6 +170,8 @@ class Console(Connected):
         self.state = replace(self.state, refusal=why)
 
     def on_status_arrived(self, message: StatusArrived) -> None:
+        from tui.folding import known
+
         self.state = known(self.state, message.status)
 
     def on_figures_arrived(self, message: FiguresArrived) -> None:
@@ -179,18 +181,23 @@ class Console(Connected):
         self.state = replace(self.state, round_trip=message.seconds)
 
     def on_events_arrived(self, message: EventsArrived) -> None:
+        from tui.folding import after
+
         events = self.inbox.take()
         state = self.state
         for event in events:
             state = after(event, state)
         self.state = state
         for place in self.seen.values():
-            if place.is_mounted:
+            # While the app ends, news may still arrive when the widgets have gone.
+            if place.is_mounted and self.is_running:
                 place.take(events)
         for event in events:
             self._react(event)
 
     def _react(self, event: Event) -> None:
+        from common.events import Error, Welcome
+
         if isinstance(event, Welcome):
             self.ask_status()
             self.look_at_figures()
@@ -200,10 +207,14 @@ class Console(Connected):
             self.look_at_figures()
 
     def on_profiles_arrived(self, message: ProfilesArrived) -> None:
+        from tui.screens.choose import ChooseProfile
+
         current = self.state.wanted or self.state.profile
         self.push_screen(ChooseProfile(message.profiles, current), self._chosen)
 
     async def on_report_arrived(self, message: ReportArrived) -> None:
+        from tui.screens.doctor import DoctorScreen
+
         if not isinstance(self.screen, DoctorScreen):
             return  # It was closed meanwhile.
         if isinstance(message.report, ClientError):
@@ -236,15 +247,30 @@ class Console(Connected):
         else:
             self.start()
 
+    async def action_quit(self) -> None:
+        """Leave; asks if that breaks something off."""
+        from tui.screens.confirm import Confirm
+
+        busy = next((place.busy for place in self.seen.values() if place.busy), "")
+        if busy:
+            question = Confirm("Leave, and end that?", "Leave", busy)
+            self.push_screen(question, lambda yes: self.exit() if yes else None)
+        else:
+            self.exit()
+
     def action_choose_profile(self) -> None:
         self.ask_profiles()
 
     async def action_show_doctor(self) -> None:
+        from tui.screens.doctor import DoctorScreen
+
         await self.push_screen(DoctorScreen())
         self.ask_doctor()
 
     def action_ask_doctor(self) -> None:
         """Ask again, with its screen open."""
+        from tui.screens.doctor import DoctorScreen
+
         if isinstance(self.screen, DoctorScreen):
             self.screen.wait()
             self.ask_doctor()
@@ -255,6 +281,8 @@ class Console(Connected):
             self.state = replace(self.state, refusal="", link=Link("connecting"))
 
     def action_show_help(self) -> None:
+        from tui.screens.help import HelpScreen
+
         shown = (
             (self.get_key_display(active.binding), active.binding.tooltip)
             for active in explained(self.screen)

@@ -1,15 +1,20 @@
 """The console's side of the wire: workers ask and listen, and post what they learn as messages."""
 
+from __future__ import annotations
+
+import asyncio
 import time
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from textual import work
 from textual.app import App
 from textual.reactive import reactive
 
-from common.api import DoctorReport
-from common.client import Client
+from common.link import Link
 from common.problems import ClientError, Refused
-from common.stream import EventStream, Link
+from tui import servers
 from tui.inbox import Inbox
 from tui.messages import (
     EventsArrived,
@@ -25,10 +30,24 @@ from tui.messages import (
 )
 from tui.state import State
 
+if TYPE_CHECKING:
+    from common.api import DoctorReport
+    from common.client import Client
+    from common.stream import EventStream
+
 AT_MOST_EVERY = 1 / 30
 """Seconds between two heaps of events that are shown: more nobody can see."""
 FIGURES_EVERY = 5.0
 """Seconds at least between two questions for figures, asked only when something happened."""
+
+
+@dataclass(frozen=True)
+class Left:
+    """What is needed to come back to a server."""
+
+    seq: int | None = None
+    """The last event that was seen: what is missed comes on the return."""
+    token: str | None = field(default=None, repr=False)
 
 
 class Connected(App[None]):
@@ -40,6 +59,8 @@ class Connected(App[None]):
         super().__init__()
         self.set_reactive(Connected.state, State(url=url))
         self.inbox = Inbox()
+        self.left: dict[str, Left] = {}
+        """The servers that were followed before, by address."""
         self._token = token
         self._client: Client | None = None
         self._stream: EventStream | None = None
@@ -55,13 +76,22 @@ class Connected(App[None]):
     def client(self) -> Client:
         """The connection to the server, made when first needed: TLS takes a moment to set up."""
         if self._client is None:
+            from common.client import Client
+
             self._client = Client(self.state.url, self._token)
         return self._client
 
     async def switch_server(self, url: str, token: str | None) -> None:
-        """Leave the server and follow another one. Raises `ValueError` for what is no address."""
+        """Leave the server and follow another one, or one that was left before.
+
+        Raises `ValueError` for what is no address.
+        """
+        from common.client import Client
+
         client = Client(url, token)
         self.workers.cancel_node(self)
+        seq = self._stream.seq if self._stream else None
+        self.left[self.state.url] = Left(seq, self._token)
         if self._client:
             await self._client.aclose()
         self._client, self._stream, self._token = client, None, token
@@ -79,7 +109,13 @@ class Connected(App[None]):
     @work(exclusive=True, group="events")
     async def follow(self) -> None:
         """Pass on the server's events until the app ends or the server refuses us."""
-        since = self._stream.seq if self._stream else None
+        # What the wire needs takes a while to load: keys are heard meanwhile.
+        await asyncio.to_thread(import_module, "tui.folding")
+        await asyncio.to_thread(import_module, "common.client")
+        if self._token is None and self._client is None:
+            self._token = await asyncio.to_thread(servers.token_for, servers.path(), self.state.url)
+        left = self.left.get(self.state.url, Left())
+        since = self._stream.seq if self._stream else left.seq
         stream = self._stream = self.client.events(since=since)
         stream.on_link = lambda link: self._pass_on(stream, link)
         stream.on_round_trip = self._measured

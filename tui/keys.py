@@ -9,7 +9,7 @@ from textual.dom import DOMNode
 from textual.keys import format_key
 from textual.screen import Screen
 
-from tui.places import PLACES
+from tui.places import PLACES, named
 
 OURS_ALONE = "ctrl+enter", "ctrl+s", "ctrl+b", "ctrl+j"
 """Keys that terminals and multiplexers keep for themselves: nothing may be on them."""
@@ -39,7 +39,7 @@ def groups() -> Iterator[Group]:
     for place in PLACES:
         screen = place.load()
         yield Group(place.title, screen, (Console,))
-        for part in screen.PARTS:
+        for part in map(named, screen.PARTS):
             if part not in seen:
                 seen.add(part)
                 modal = issubclass(part, Screen)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tui.screens.place import PlaceScreen
@@ -28,14 +28,38 @@ class Place:
 
     def load(self) -> "type[PlaceScreen]":
         """Load the screen's class."""
-        module, _, kind = self.screen.partition(":")
-        loaded: type[PlaceScreen] = getattr(import_module(module), kind)
-        return loaded
+        found: type[PlaceScreen] = named(self.screen)
+        return found
 
     def make(self) -> "PlaceScreen":
         """Load and make the screen."""
         return self.load()(name=self.name)
 
 
-PLACES = (Place("listen", "Listen", "1", "tui.screens.listen:ListenScreen", "Go to what is said"),)
+def named(name: str) -> Any:
+    """Load what is named ``module:Class``."""
+    module, _, kind = name.partition(":")
+    return getattr(import_module(module), kind)
+
+
+PLACES = (
+    Place("listen", "Listen", "1", "tui.screens.listen:ListenScreen", "Go to what is said"),
+    Place("profiles", "Profiles", "2", "tui.screens.profiles:ProfilesScreen", "Go to the profiles"),
+    Place(
+        "sessions",
+        "Sessions",
+        "3",
+        "tui.screens.sessions:SessionsScreen",
+        "Go to what listens, and to what",
+    ),
+    Place("models", "Models", "4", "tui.screens.models:ModelsScreen", "Go to engines and models"),
+    Place(
+        "diagnostics",
+        "Diagnostics",
+        "5",
+        "tui.screens.diagnostics:DiagnosticsScreen",
+        "Go to how the server does, and what it tells",
+    ),
+    Place("servers", "Servers", "6", "tui.screens.servers:ServersScreen", "Go to other servers"),
+)
 """In the order in which they are offered; the first is where one begins."""

@@ -22,8 +22,9 @@ from common.events import (
     Welcome,
     encode,
 )
+from common.link import Link
 from common.problems import ClientError, Refused, Unauthorized
-from common.stream import EventStream, Link
+from common.stream import EventStream
 from tui.state import recovery
 from tui.text import one_line
 

@@ -9,7 +9,7 @@ from common.events import (
     WakeWord,
     WakeWordTimeout,
 )
-from common.stream import Link
+from common.link import Link
 from tests.tui.loopback import Loopback, connected, level, said, screen_text, until
 from tui.app import Console
 from tui.screens.listen import GAP, hint

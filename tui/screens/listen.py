@@ -1,8 +1,10 @@
 """The home screen: what is said, how it sounds, and how the server is doing."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from textual import getters
 from textual.binding import Binding, BindingType
@@ -10,29 +12,10 @@ from textual.containers import Container
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from common.events import (
-    Error,
-    Event,
-    Level,
-    SessionStarted,
-    SessionStopped,
-    Transcription,
-    WakeWord,
-    WakeWordTimeout,
-    Welcome,
-)
-from common.export import Final
-from tui.screens.choose import ChooseProfile
-from tui.screens.confirm import Confirm
-from tui.screens.doctor import DoctorScreen
-from tui.screens.export import ExportScreen
-from tui.screens.filter import FilterScreen
-from tui.screens.help import HelpScreen
 from tui.screens.place import PlaceScreen
 from tui.sieve import Sieve
-from tui.state import State, recovery, source_name
-from tui.widgets.chooser import Chooser
-from tui.widgets.entries import Entry
+from tui.state import State, recovery
+from tui.widgets.entries import Entries, Entry
 from tui.widgets.find import FindLine
 from tui.widgets.meter import Meter
 from tui.widgets.pen import MARKS, PICKED, UNFINISHED, UNMEASURED
@@ -40,6 +23,10 @@ from tui.widgets.picking import Picked
 from tui.widgets.status import Status
 from tui.widgets.tabs import SpeakerTabs
 from tui.widgets.transcript import Transcript
+
+if TYPE_CHECKING:
+    from common.events import Event, Level, Welcome
+    from common.export import Final
 
 GAP = "— some of what was said is missing here —"
 
@@ -86,15 +73,15 @@ class ListenScreen(PlaceScreen):
         ("━ │", "how likely the sound is speech, 0 to 1, and from where speech begins"),
     )
     PARTS = (
-        Transcript,
-        FindLine,
-        FilterScreen,
-        ExportScreen,
-        Chooser,
-        Confirm,
-        ChooseProfile,
-        DoctorScreen,
-        HelpScreen,
+        "tui.widgets.transcript:Transcript",
+        "tui.widgets.find:FindLine",
+        "tui.screens.filter:FilterScreen",
+        "tui.screens.export:ExportScreen",
+        "tui.widgets.chooser:Chooser",
+        "tui.screens.confirm:Confirm",
+        "tui.screens.choose:ChooseProfile",
+        "tui.screens.doctor:DoctorScreen",
+        "tui.screens.help:HelpScreen",
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
@@ -211,6 +198,8 @@ class ListenScreen(PlaceScreen):
         super().__init__(name=name)
         self._heard: dict[str | None, None] = {}
         """The sessions that something was heard of, in order."""
+        self._pages: dict[str, tuple[Entries, dict[str | None, None]]] = {}
+        """The words of other servers, and their sessions, by address."""
 
     def contents(self) -> Iterable[Widget]:
         transcript = Transcript()
@@ -229,8 +218,7 @@ class ListenScreen(PlaceScreen):
         if not self.is_mounted:
             return
         if state.url != before.url:
-            self._heard.clear()
-            self.transcript.clear()
+            self._turn_page(before.url, state.url)
         self._give_hint()
         gone = state.audio is not None and state.audio.gone
         if gone or not (state.connected and state.running):
@@ -241,6 +229,13 @@ class ListenScreen(PlaceScreen):
             self.transcript.remark(f"refused: {state.refusal}", fault=True)
         if state.sources != before.sources:
             self._name_speakers()
+
+    def _turn_page(self, left: str, url: str) -> None:
+        """Keep the words of the server that was left; show those of the other, if it has any."""
+        self._pages[left] = (self.transcript.entries, self._heard)
+        entries, self._heard = self._pages.pop(url, (Entries(), {}))
+        self.transcript.turn_to(entries)
+        self._name_speakers()
 
     def watch_sieve(self, sieve: Sieve) -> None:
         self.tabs.chosen = sieve.speaker
@@ -257,27 +252,20 @@ class ListenScreen(PlaceScreen):
             self._name_speakers()
 
     def hear(self, event: Event) -> None:
-        show = self.transcript
+        from common.events import Level, Transcription, Welcome
+        from tui.telling import remark_of
+
         match event:
             case Level():
                 self._measure(event)
             case Transcription(session_id=session):
                 self._heard.setdefault(session)
-                show.hear(event)
+                self.transcript.hear(event)
             case Welcome():
                 self._welcome(event)
-            case SessionStarted(source=source, profile=profile, timestamp=at):
-                how = f" with {profile}" if profile else ""
-                show.remark(f"listening to {source_name(source)}{how}", at=at)
-            case SessionStopped(reason=reason, timestamp=at):
-                show.remark(f"listening {reason}", at=at)
-            case WakeWord(wake_word=word, confidence=confidence, timestamp=at):
-                sure = "" if confidence is None else f" ({confidence:.2f})"
-                show.remark(f"wake word “{word}”{sure}", at=at)
-            case WakeWordTimeout(timestamp=at):
-                show.remark("nobody spoke after the wake word", at=at)
-            case Error(error=error, details=details, timestamp=at):
-                show.remark(f"{error}: {details}", fault=True, at=at)
+            case _:
+                if remark := remark_of(event):
+                    self.transcript.remark(*remark, at=event.timestamp)
 
     def on_transcript_changed(self) -> None:
         self._describe()
@@ -313,6 +301,8 @@ class ListenScreen(PlaceScreen):
             self.tabs.step(step)
 
     def action_filter(self) -> None:
+        from tui.screens.filter import FilterScreen
+
         def wanted(sieve: Sieve | None) -> None:
             if sieve is not None:
                 self.sieve = sieve
@@ -336,6 +326,8 @@ class ListenScreen(PlaceScreen):
         self._copy("\n".join(final.text for final in finals))
 
     def action_export(self) -> None:
+        from tui.screens.export import ExportScreen
+
         entries = self.transcript.entries
         everything = entries.finals()
         parts: dict[str, list[Entry]] = {

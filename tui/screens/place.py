@@ -1,21 +1,22 @@
 """What all places have in common: the line on top, the keys that work everywhere, the footer."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import getters
 from textual.app import ComposeResult
-from textual.dom import DOMNode
 from textual.reactive import reactive
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Footer
 
-from common.events import Event
 from tui.state import State
 from tui.widgets.header import Header
 
 if TYPE_CHECKING:
+    from common.events import Event
     from tui.app import Console
 
 
@@ -32,8 +33,8 @@ class PlaceScreen(Screen[None]):
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (11, "-low"), (20, "-tall")]
     SIGNS: ClassVar[tuple[tuple[str, str], ...]] = ()
     """What is drawn here and what it means, for the help."""
-    PARTS: ClassVar[tuple[type[DOMNode], ...]] = ()
-    """Widgets and dialogs of the place that have keys of their own."""
+    PARTS: ClassVar[tuple[str, ...]] = ()
+    """Widgets and dialogs of the place that have keys of their own, each as ``module:Class``."""
 
     if TYPE_CHECKING:
         app = getters.app(Console)
@@ -43,6 +44,11 @@ class PlaceScreen(Screen[None]):
         yield Header(self.name or "").data_bind(PlaceScreen.state)
         yield from self.contents()
         yield Footer()
+
+    @property
+    def busy(self) -> str:
+        """Return what would be broken off if one left now; empty if nothing would."""
+        return ""
 
     def contents(self) -> Iterable[Widget]:
         """Yield what the place shows between the line on top and the footer."""
