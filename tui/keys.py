@@ -1,7 +1,10 @@
 """Every key of the console: for the keymap's check, and for the table in README."""
 
+import pkgutil
 import re
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
 from typing import NamedTuple
 
 from textual.binding import Binding
@@ -9,7 +12,7 @@ from textual.dom import DOMNode
 from textual.keys import format_key
 from textual.screen import Screen
 
-from tui.places import PLACES, named
+from tui.places import PLACES
 
 OURS_ALONE = "ctrl+enter", "ctrl+s", "ctrl+b", "ctrl+j"
 """Keys that terminals and multiplexers keep for themselves: nothing may be on them."""
@@ -30,33 +33,53 @@ class Group(NamedTuple):
         return tuple(binding for binding in bindings if isinstance(binding, Binding))
 
 
-def groups() -> Iterator[Group]:
-    """Yield every part of the console that has keys; loads all places."""
+def groups() -> list[Group]:
+    """Return every part of the console that has keys; loads all places."""
     from tui.app import Console
 
-    yield Group("Everywhere", Console, ())
-    seen: set[type[DOMNode]] = set()
-    for place in PLACES:
-        screen = place.load()
-        yield Group(place.title, screen, (Console,))
-        for part in map(named, screen.PARTS):
-            if part not in seen:
-                seen.add(part)
-                modal = issubclass(part, Screen)
-                yield Group(_spaced(part.__name__), part, () if modal else (Console, screen))
+    screens = [place.load() for place in PLACES]
+    places = [
+        Group(place.title, screen, (Console,))
+        for place, screen in zip(PLACES, screens, strict=True)
+    ]
+    parts = [
+        Group(_spaced(part.__name__), part, () if modal else (Console, *_users(part, screens)))
+        for part in _parts()
+        if part not in screens
+        for modal in [issubclass(part, Screen)]
+    ]
+    return [Group("Everywhere", Console, ()), *places, *parts]
+
+
+def _parts() -> Iterator[type[DOMNode]]:
+    """Yield every screen and widget of ours that brings keys of its own."""
+    for package in ("tui.screens", "tui.widgets"):
+        for module in pkgutil.iter_modules(import_module(package).__path__, f"{package}."):
+            for one in vars(import_module(module.name)).values():
+                ours = isinstance(one, type) and one.__module__ == module.name
+                if ours and issubclass(one, DOMNode) and one.__dict__.get("BINDINGS"):
+                    yield one
+
+
+def _users(part: type[DOMNode], screens: Sequence[type[DOMNode]]) -> Iterator[type[DOMNode]]:
+    """Yield the screens whose module makes use of a widget."""
+    for screen in screens:
+        if part in vars(sys.modules[screen.__module__]).values():
+            yield screen
 
 
 def faults(keys: Mapping[str, str]) -> list[str]:
     """Return what is wrong with a user's keys: names of nothing, and keys of two things."""
-    known = {binding.id for group in groups() for binding in group.bindings}
+    all_groups = groups()
+    known = {binding.id for group in all_groups for binding in group.bindings}
     told = [f"keys: nothing is called {name!r}" for name in keys if name not in known]
-    for group in groups():
-        owners = [group, *(one for one in groups() if one.owner in group.above)]
+    for group in all_groups:
+        owners = [group, *(one for one in all_groups if one.owner in group.above)]
         taken: dict[str, Binding] = {}
         for binding in (binding for owner in owners for binding in owner.bindings):
             for key in keys_of(binding, keys):
                 other = taken.setdefault(key, binding)
-                if other is not binding and {other.id, binding.id} & keys.keys():
+                if other.id != binding.id and {other.id, binding.id} & keys.keys():
                     one, two = sorted((other.id or "", binding.id or ""))
                     told.append(f"keys: {key!r} is both {one!r} and {two!r}")
     return list(dict.fromkeys(told))
@@ -70,7 +93,7 @@ def keys_of(binding: Binding, keys: Mapping[str, str]) -> list[str]:
 
 def table() -> str:
     """Return the keys as Markdown tables, one for each part of the console."""
-    return "\n\n".join(_table(group) for group in groups() if group.bindings)
+    return "\n\n".join(_table(group) for group in groups())
 
 
 def _table(group: Group) -> str:

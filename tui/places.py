@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tui.screens.place import PlaceScreen
@@ -28,18 +28,13 @@ class Place:
 
     def load(self) -> "type[PlaceScreen]":
         """Load the screen's class."""
-        found: type[PlaceScreen] = named(self.screen)
-        return found
+        module, _, kind = self.screen.partition(":")
+        loaded: type[PlaceScreen] = getattr(import_module(module), kind)
+        return loaded
 
     def make(self) -> "PlaceScreen":
         """Load and make the screen."""
         return self.load()(name=self.name)
-
-
-def named(name: str) -> Any:
-    """Load what is named ``module:Class``."""
-    module, _, kind = name.partition(":")
-    return getattr(import_module(module), kind)
 
 
 PLACES = (

@@ -72,17 +72,6 @@ class ListenScreen(PlaceScreen):
         ("⣀⣴⣿", "the loudness of the last ten seconds, bright where somebody spoke"),
         ("━ │", "how likely the sound is speech, 0 to 1, and from where speech begins"),
     )
-    PARTS = (
-        "tui.widgets.transcript:Transcript",
-        "tui.widgets.find:FindLine",
-        "tui.screens.filter:FilterScreen",
-        "tui.screens.export:ExportScreen",
-        "tui.widgets.chooser:Chooser",
-        "tui.screens.confirm:Confirm",
-        "tui.screens.choose:ChooseProfile",
-        "tui.screens.doctor:DoctorScreen",
-        "tui.screens.help:HelpScreen",
-    )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
             "s",
@@ -220,8 +209,7 @@ class ListenScreen(PlaceScreen):
         if state.url != before.url:
             self._turn_page(before.url, state.url)
         self._give_hint()
-        gone = state.audio is not None and state.audio.gone
-        if gone or not (state.connected and state.running):
+        if not self._hears:
             self.meter.level = None
         if news := recovery(before.audio, state.audio):
             self.transcript.remark(news)
@@ -353,9 +341,14 @@ class ListenScreen(PlaceScreen):
         words = len(text.split())
         self.notify(f"Copied {words} {'word' if words == 1 else 'words'}.", timeout=2)
 
+    @property
+    def _hears(self) -> bool:
+        gone = self.state.audio is not None and self.state.audio.gone
+        return self.state.connected and self.state.running and not gone
+
     def _measure(self, level: Level) -> None:
         # Sessions that clients feed have levels, too; the meter is the server's own ear.
-        if self.state.running and level.session_id in (None, self.state.session_id):
+        if self._hears and level.session_id in (None, self.state.session_id):
             self.meter.level = level
 
     def _welcome(self, welcome: Welcome) -> None:

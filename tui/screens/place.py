@@ -33,8 +33,6 @@ class PlaceScreen(Screen[None]):
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (11, "-low"), (20, "-tall")]
     SIGNS: ClassVar[tuple[tuple[str, str], ...]] = ()
     """What is drawn here and what it means, for the help."""
-    PARTS: ClassVar[tuple[str, ...]] = ()
-    """Widgets and dialogs of the place that have keys of their own, each as ``module:Class``."""
 
     if TYPE_CHECKING:
         app = getters.app(Console)
