@@ -1,4 +1,4 @@
-"""``stt-server``: serve, transcribe a file, list devices and profiles, play the demo."""
+"""``stt-server``: serve, transcribe a file, list devices, profiles and models, play the demo."""
 
 import argparse
 import asyncio
@@ -90,6 +90,17 @@ def _parser() -> argparse.ArgumentParser:
     profiles = commands.add_parser("profiles", help="list the profiles")
     profiles.set_defaults(run=_profiles)
 
+    models = commands.add_parser("models", help="list, download and delete models")
+    actions = models.add_subparsers(metavar="ACTION", required=True)
+    listing = actions.add_parser("list", help="list the models, those that are here first")
+    listing.set_defaults(run=_list_models)
+    pull = actions.add_parser("pull", help="download a model; goes on where it was stopped")
+    pull.add_argument("name", help="such as tiny, large-v3-turbo or mlx-community/whisper-tiny")
+    pull.set_defaults(run=_pull_model)
+    remove = actions.add_parser("rm", help="delete a downloaded model")
+    remove.add_argument("name", help="a name as the list has it")
+    remove.set_defaults(run=_remove_model)
+
     doctor = commands.add_parser("doctor", help="look at what the server needs of this machine")
     doctor.add_argument("--json", action="store_true", help="print the report as JSON")
     doctor.set_defaults(run=_doctor)
@@ -150,6 +161,24 @@ def _profiles(settings: Settings, given: argparse.Namespace) -> int:
         mark = "*" if profile.name == listed.default else " "
         print(f"{mark} {profile.name:20} {profile.description}")
     return OK
+
+
+def _list_models(settings: Settings, given: argparse.Namespace) -> int:
+    from backend.models import list_models
+
+    return list_models()
+
+
+def _pull_model(settings: Settings, given: argparse.Namespace) -> int:
+    from backend.models import pull
+
+    return pull(given.name)
+
+
+def _remove_model(settings: Settings, given: argparse.Namespace) -> int:
+    from backend.models import remove
+
+    return remove(given.name)
 
 
 def _doctor(settings: Settings, given: argparse.Namespace) -> int:

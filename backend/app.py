@@ -15,6 +15,7 @@ from backend.routes.bodies import read_on, refuse_too_large
 from backend.routes.docs import docs
 from backend.routes.events import serve_events
 from backend.routes.history import history
+from backend.routes.models import Name, models
 from backend.routes.pages import pages
 from backend.routes.sinks import sinks
 from backend.routes.system import health, system
@@ -39,7 +40,8 @@ def create_app(settings: Settings | None = None) -> Quart:
     app.config["MAX_CONTENT_LENGTH"] = None
     app.config["BODY_TIMEOUT"] = 300
     app.config["RESPONSE_TIMEOUT"] = None
-    for blueprint in (docs, health, history, pages, sinks, system, transcription):
+    app.url_map.converters["model"] = Name
+    for blueprint in (docs, health, history, pages, sinks, system, models, transcription):
         app.register_blueprint(blueprint)
     pace = Pace(settings.max_requests)
     _guard(app, settings, pace)

@@ -1,19 +1,24 @@
 """The engines in use, a desk each, shared by the sessions that want the same model.
 
-A desk is loaded when it is first taken and kept for the next session; one that nobody uses is
-given up when another model is taken. `auto` falls back openly: the reason is in the status, in
+A desk is loaded when it is first taken, after its model was downloaded if need be, and kept for
+the next session; one that nobody uses is given up when another model is taken, or after some
+time. `auto` falls back openly: the reason is in the status, in
 the log and in every console.
 """
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from backend.bus import Bus
 from backend.engines import Cancelled, EngineError, Progress
 from backend.engines.choose import Choice, choose, fallback
 from backend.engines.desk import Desk
-from backend.problems import missing
+from backend.engines.models import lacking
+from backend.engines.names import asked_for, repository
+from backend.problems import conflict, missing, not_found
+from backend.pulls import Pulls
 from common.events import EngineStatus, ModelProgress
 from common.profile import TranscriptionPart
 
@@ -30,6 +35,8 @@ class Taken:
     desk: Desk
     reason: str
     users: int = 0
+    turns: int = 0
+    """How often it was taken."""
 
     def status(self) -> EngineStatus:
         engine = self.desk.engine
@@ -49,11 +56,24 @@ class Desks:
     wait for another model, or use one, go on.
     """
 
-    def __init__(self, bus: Bus) -> None:
+    def __init__(self, bus: Bus, pulls: Pulls | None = None, idle: float = 0.0) -> None:
+        """Begin with nothing loaded.
+
+        Args:
+            bus: where progress is told.
+            pulls: where models are downloaded.
+            idle: seconds after which a desk that nobody uses is given up; 0 is never.
+
+        """
+        self.rested: Callable[[], None] = lambda: None
+        """Called when a desk was given up because nobody used it."""
         self._bus = bus
+        self._pulls = pulls or Pulls(bus)
+        self._idle = idle
         self._desks: dict[Key, Taken] = {}
         self._loading: dict[Key, asyncio.Task[Taken]] = {}
         self._faults: dict[Key, str] = {}
+        self._retiring: asyncio.Task[None] | None = None
 
     @property
     def all(self) -> list[Taken]:
@@ -76,7 +96,7 @@ class Desks:
         return EngineStatus(
             name=engine.name,
             model=engine.model,
-            state="failed" if fault else "unloaded",
+            state="loading" if key in self._loading else "failed" if fault else "unloaded",
             device=engine.device,
             reason=fault or choice.reason,
         )
@@ -100,10 +120,23 @@ class Desks:
             raise missing(str(error), "Engine not available") from error
         # Nothing is awaited since it was found ready, so nobody has given it up.
         taken.users += 1
+        taken.turns += 1
         return taken
 
     def give_back(self, taken: Taken) -> None:
         taken.users -= 1
+        self._let_rest(taken)
+
+    async def unload(self, model: str) -> None:
+        """Give up the desks of a model. Raises `Problem` 404 for none, 409 while it is used."""
+        names = {model, repository(model)}
+        keys = [key for key in (*self._desks, *self._loading) if key[1] in names]
+        if not keys:
+            raise not_found(f"no model {model[:80]!r} is loaded", "Not loaded")
+        if any(key in self._loading or self._desks[key].users for key in keys):
+            raise conflict(f"{model} is in use: stop what uses it first", "Model in use")
+        for key in keys:
+            await self._give_up(key)
 
     async def close(self) -> None:
         """End all engines; what they have not begun is dropped."""
@@ -127,6 +160,8 @@ class Desks:
         engine = choice.engine
         taken = Taken(Desk(engine), choice.reason)
         try:
+            if await asyncio.to_thread(lacking, engine.model):
+                await self._pulls.bring(asked_for(engine.model))
             await self._give_up_unused()
             self._desks[key] = taken
             self._faults.pop(key, None)
@@ -141,13 +176,35 @@ class Desks:
         finally:
             del self._loading[key]
         log.info("engine %s, model %s: %s", engine.name, engine.model, choice.reason)
+        self._let_rest(taken)
         return taken
 
     async def _give_up_unused(self) -> None:
         for key, taken in list(self._desks.items()):
             if taken.users == 0 and taken.desk.state != "loading":
-                del self._desks[key]
-                await asyncio.to_thread(taken.desk.close)
+                await self._give_up(key)
+
+    async def _give_up(self, key: Key) -> None:
+        if taken := self._desks.pop(key, None):
+            await asyncio.to_thread(taken.desk.close)
+            self._teller(taken.desk.engine.model)("unloaded", 0, None)
+
+    def _let_rest(self, taken: Taken) -> None:
+        """Give a desk up after some time in which nobody takes it."""
+        if self._idle and not taken.users:
+            loop, turns = asyncio.get_running_loop(), taken.turns
+            loop.call_later(self._idle, lambda: self._retire(taken, turns))
+
+    def _retire(self, taken: Taken, turns: int) -> None:
+        engine = taken.desk.engine
+        key = (engine.name, engine.model)
+        if self._desks.get(key) is taken and not taken.users and taken.turns == turns:
+            log.info("engine %s, model %s: unloaded, nobody used it", *key)
+            self._retiring = asyncio.create_task(self._rest(key))
+
+    async def _rest(self, key: Key) -> None:
+        await self._give_up(key)
+        self.rested()
 
     def _teller(self, model: str) -> Progress:
         def tell(stage: str, done: float, total: float | None) -> None:

@@ -33,5 +33,5 @@ def set_up(settings: Settings) -> None:
             logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%Y-%m-%d %H:%M:%S")
         )
     logging.basicConfig(level=settings.log_level, handlers=[writer], force=True)
-    for chatty in ("httpx", "httpcore", "hypercorn.error", "numba"):
+    for chatty in ("httpx", "httpx2", "httpcore", "hypercorn.error", "numba"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLogger().level))

@@ -21,14 +21,23 @@ from common.api import (
     Engines,
     Fault,
     Health,
+    LoadRequest,
+    ModelDeleted,
+    ModelLoaded,
+    ModelPulling,
+    ModelRequest,
+    Models,
+    ModelUnloaded,
     NamedProfile,
     ProfileDeleted,
     Profiles,
     ProfileSaved,
+    PullCancelled,
     SessionClosed,
     SessionOpened,
     SessionRequest,
     Sessions,
+    SessionTuned,
     Started,
     StartRequest,
     Status,
@@ -37,6 +46,7 @@ from common.api import (
     TranscribeRequest,
     Transcript,
     TranscriptionStatus,
+    TuneRequest,
 )
 from common.events import KINDS
 from common.profile import NAME, Profile
@@ -164,6 +174,48 @@ OPERATIONS = (
     Operation("get", f"{_V1}/system/devices", "Input devices", Devices, None, (503,)),
     Operation("get", f"{_V1}/system/doctor", "What this machine lacks", DoctorReport),
     Operation("get", f"{_V1}/system/engines", "Engines, and what they lack", Engines),
+    Operation("get", f"{_V1}/system/models", "Models, and where they are", Models),
+    Operation(
+        "post",
+        f"{_V1}/system/models/pull",
+        "Download a model; events tell how far it is",
+        Success[ModelPulling],
+        ModelRequest,
+        (400, 404, 413, 503),
+    ),
+    Operation(
+        "post",
+        f"{_V1}/system/models/cancel",
+        "Stop a download; what came of it stays for the next one",
+        Success[PullCancelled],
+        ModelRequest,
+        (400, 409, 413),
+    ),
+    Operation(
+        "post",
+        f"{_V1}/system/models/load",
+        "Load a model and warm it up",
+        Success[ModelLoaded],
+        LoadRequest,
+        (400, 413, 503),
+    ),
+    Operation(
+        "post",
+        f"{_V1}/system/models/unload",
+        "Give a model's memory back",
+        Success[ModelUnloaded],
+        ModelRequest,
+        (400, 404, 409, 413),
+    ),
+    Operation(
+        "delete",
+        f"{_V1}/system/models/{{name}}",
+        "Delete a downloaded model",
+        Success[ModelDeleted],
+        None,
+        (400, 404, 409, 503),
+        parameters=_FILE,
+    ),
     Operation(
         "post",
         f"{_V1}/transcription/configure",
@@ -183,6 +235,15 @@ OPERATIONS = (
         Success[SessionOpened],
         SessionRequest,
         (400, 404, 409, 413, 503),
+    ),
+    Operation(
+        "patch",
+        f"{_V1}/transcription/sessions/{{session_id}}",
+        "Change a session while it listens",
+        Success[SessionTuned],
+        TuneRequest,
+        (400, 404, 409, 413, 503),
+        parameters=SESSION,
     ),
     Operation(
         "delete",
@@ -355,7 +416,8 @@ def _schemas() -> Json:
         schemas |= {name.rstrip("_"): schema for name, schema in made["$defs"].items()}
     # These are dicts to Python: a part of a profile, and one that a newer server may have saved.
     profile = {"$ref": SCHEMAS + "Profile"}
-    schemas["NamedProfile"]["properties"]["config"] = profile
-    for name in ("StartRequest", "SessionRequest", "AudioHello"):
+    for name in ("NamedProfile", "SessionTuned"):
+        schemas[name]["properties"]["config"] = profile
+    for name in ("StartRequest", "SessionRequest", "AudioHello", "TuneRequest"):
         schemas[name]["properties"]["custom_config"] |= profile
     return schemas

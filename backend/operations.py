@@ -29,7 +29,7 @@ SEQ: Json = {"type": "integer", "minimum": 0}
 class Operation:
     """One method of one path."""
 
-    method: Literal["get", "post", "put", "delete"]
+    method: Literal["get", "post", "put", "patch", "delete"]
     path: str
     summary: str
     answer: type[BaseModel] | str

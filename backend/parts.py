@@ -15,6 +15,7 @@ from backend.doctor import Doctor
 from backend.hearing.ears import Ears
 from backend.history import History
 from backend.meters import Meters
+from backend.pulls import Pulls
 from backend.sessions import Sessions
 from backend.settings import Settings
 from backend.sinks import Sinks
@@ -35,6 +36,7 @@ class Parts:
     bus: Bus
     history: History
     ears: Ears
+    pulls: Pulls
     desks: Desks
     sessions: Sessions
     meters: Meters
@@ -54,15 +56,17 @@ class Parts:
         bus = Bus(history.open(), history)
         history.tell, history.forgotten = bus.publish, bus.forget
         ears, meters = Ears(), Meters()
-        desks = Desks(bus)
+        pulls = Pulls(bus)
+        desks = Desks(bus, pulls, settings.model_idle_seconds)
         sessions = Sessions(settings, bus, ears, desks, meters)
         recordings = ThreadPoolExecutor(settings.max_uploads, "recording")
         sinks = Sinks(settings, history, bus)
-        return cls(settings, bus, history, ears, desks, sessions, meters, sinks, recordings)
+        return cls(settings, bus, history, ears, pulls, desks, sessions, meters, sinks, recordings)
 
     async def close(self) -> None:
         """End every thread."""
         self.recordings.shutdown(wait=False, cancel_futures=True)
+        await self.pulls.close()
         await self.desks.close()
         await asyncio.to_thread(self.ears.close)
         await self.sinks.close()

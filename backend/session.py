@@ -16,7 +16,7 @@ from backend.desks import Taken
 from backend.hearing import Block, Samples
 from backend.hearing.ears import Ears, Inlet
 from backend.hearing.framer import Framer
-from backend.hearing.news import Lost, News, Overran
+from backend.hearing.news import Lost, News, Overran, Tuned
 from backend.hearing.segmenter import (
     Growing,
     Heard,
@@ -28,7 +28,7 @@ from backend.hearing.segmenter import (
 )
 from backend.hearing.silence import Silence
 from backend.hearing.spotters import Spotter
-from backend.hearing.vad import make
+from backend.hearing.vad import make, tuned
 from backend.hearing.wake import Spotted, choose
 from backend.hearing.wake import make as make_spotter
 from backend.meters import Meters
@@ -106,12 +106,10 @@ class Session:
 
     async def start(self, ears: Ears) -> None:
         """Open the source and listen. Raises `SourceError` or `DetectorError`."""
-        part = self.profile.transcription
         await asyncio.to_thread(self.source.open)
         detector = await asyncio.to_thread(make, self.profile.vad)
         await self._listen_for_words()
-        interval = part.partial_interval if part.partials else None
-        self._segmenter = Segmenter(detector, self.profile.vad, interval)
+        self._segmenter = Segmenter(detector, self.profile.vad, _interval(self.profile))
         self._sound = Sound(self.source.device, self.profile.audio.channel)
         self._silence = Silence(self.source.rate)
         self._framer = Framer(self.source.rate, self.source.channels, self.profile.audio.gain)
@@ -158,6 +156,12 @@ class Session:
         """Have what is said from now on read otherwise; return what read it before."""
         self.profile = profile
         return self.reader.switch(profile.transcription, taken)
+
+    async def tune(self, profile: Profile) -> None:
+        """Hear by other settings from the next frame on. Raises `DetectorError`."""
+        detector = await asyncio.to_thread(make, profile.vad)
+        self.profile = profile
+        self._inlet.tell(Tuned(profile, detector))
 
     def _hold_back(self, waiting: float) -> None:
         self._inlet.hold(waiting > AHEAD)
@@ -218,10 +222,19 @@ class Session:
 
     def note(self, news: News) -> None:
         """Tell what happened to the source, after the words before it. On the hearing thread."""
+        if isinstance(news, Tuned):
+            self._tune(news)
+            return
         if isinstance(news, Lost):
             self._run_out()
             self._silence.forget()
         self._loop.call_soon_threadsafe(self._take_news, news)
+
+    def _tune(self, tuning: Tuned) -> None:
+        profile = tuning.profile
+        detector = tuned(self._segmenter.detector, tuning.detector, profile.vad)
+        self._framer.gain = profile.audio.gain
+        self._pass_on(list(self._segmenter.tune(detector, profile.vad, _interval(profile))))
 
     def _run_out(self) -> None:
         """Hear what is held back, and end the utterance in progress."""
@@ -306,3 +319,9 @@ class Session:
 
     def _tell_and_keep(self, event: Event, sound: Samples) -> None:
         self._bus.publish(event.model_copy(update={"session_id": self.session_id}), sound)
+
+
+def _interval(profile: Profile) -> float | None:
+    """Return the seconds of new sound between two partials; None where none are wanted."""
+    part = profile.transcription
+    return part.partial_interval if part.partials else None

@@ -27,9 +27,10 @@ from backend.sources import Source, SourceError
 from backend.sources.file import FileSource
 from backend.sources.microphone import Microphone
 from backend.sources.stream import StreamSource
+from backend.tuning import changed, fixed_changes, wants_restart
 from common.api import AudioHello, Configured, ConfigureRequest, SessionRequest
 from common.events import EngineStatus, SystemStatus
-from common.profile import BadProfile, Profile, merged
+from common.profile import Profile
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ class Sessions:
         self._bus = bus
         self._ears = ears
         self._desks = desks
+        desks.rested = self._tell_status_soon
         self._meters = meters
         self._configured: dict[str, Any] = {}
         self._lost = 0.0
@@ -101,8 +103,8 @@ class Sessions:
         """
         name = name or self._settings.default_profile
         profile = profiles.find(name, self._settings.profiles_dir)
-        profile = _changed(profile, {"transcription": self._configured})
-        return name, _changed(profile, changes)
+        profile = changed(profile, {"transcription": self._configured})
+        return name, changed(profile, changes)
 
     async def engine_status(self) -> EngineStatus:
         """Return the engine that listens, or the one that the default profile would take."""
@@ -162,7 +164,7 @@ class Sessions:
             try:
                 _, profile = self.resolve(None, {})
                 if self._main:
-                    profile = _changed(self._main.profile, {"transcription": given})
+                    profile = changed(self._main.profile, {"transcription": given})
                 taken = await self._take(profile)
             except BaseException:
                 self._configured = before
@@ -174,6 +176,29 @@ class Sessions:
                 self._desks.give_back(taken)
             await self._tell_status()
             return Configured(transcription=profile.transcription, engine=taken.status())
+
+    async def tune(self, session_id: str, changes: Mapping[str, Any]) -> Session:
+        """Change a session while it listens: what it hears by at the next frame, what it is read
+        by at the next utterance.
+
+        Raises `Problem` 404, 400, 409 for what wants a new start, or 503, and then nothing has
+        changed.
+        """
+        async with self._changing:
+            session = self.find(session_id)
+            profile = changed(session.profile, changes)
+            if paths := fixed_changes(session.profile, profile):
+                raise wants_restart(paths, own=session is self._main)
+            taken = await self._take(profile)
+            try:
+                await session.tune(profile)
+            except DetectorError as error:
+                self._desks.give_back(taken)
+                raise missing(str(error), "Detector not available") from error
+            old = session.switch(profile, taken)
+            self._watch(self._give_back_once_read(session, old))
+            self._tell_status_of(session)
+            return session
 
     async def _give_back_once_read(self, session: Session, taken: Taken) -> None:
         await session.reader.wait()
@@ -321,7 +346,10 @@ class Sessions:
 
     def _tell_status_of(self, session: Session) -> None:
         if session is self._main:
-            self._watch(self._tell_status())
+            self._tell_status_soon()
+
+    def _tell_status_soon(self) -> None:
+        self._watch(self._tell_status())
 
     async def _tell_status(self) -> None:
         engine = await self.engine_status()
@@ -340,13 +368,6 @@ class Sessions:
         self._watching.add(task)
         task.add_done_callback(self._watching.discard)
         return task
-
-
-def _changed(profile: Profile, changes: Mapping[str, Any]) -> Profile:
-    try:
-        return merged(profile, changes)
-    except BadProfile as error:
-        raise bad_request(str(error), "Invalid configuration") from error
 
 
 def stream_source(hello: AudioHello, name: str = "stream") -> StreamSource:

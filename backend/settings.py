@@ -61,6 +61,8 @@ class Settings(BaseModel):
     """The token."""
     insecure: bool = False
     """Listen beyond this machine without a token."""
+    announce: bool = True
+    """Tell the local network of this server (mDNS), if it listens beyond this machine."""
     cors_origins: Annotated[list[str], BeforeValidator(_listed)] = []
     """Origins of web pages, besides the server's own, that may come in; * allows all."""
     profiles_dir: Path = Path(platformdirs.user_config_dir(APP)) / "profiles"
@@ -101,6 +103,8 @@ class Settings(BaseModel):
     """What the names of its stream and channel begin with."""
     postgres_url: str = Field("", repr=False)
     """A PostgreSQL that finals are written to: postgresql://USER:PASSWORD@HOST/DATABASE."""
+    model_idle_seconds: float = Field(900, ge=0, le=604_800)
+    """Seconds after which a model that nobody uses is unloaded; 0 keeps it."""
     leave_seconds: float = Field(10, ge=0, le=300)
     """How long speech in progress may take to be finished when the server is stopped."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

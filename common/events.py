@@ -81,6 +81,10 @@ class Event(Shape):
         return self.durable
 
 
+MODEL_RESTS = frozenset({"ready", "installed", "stopped", "unloaded"})
+"""The stages of `ModelProgress` after which nothing is under way any more."""
+
+
 class SystemStatus(Event):
     """The server's own listening started, stopped or changed.
 
@@ -189,13 +193,16 @@ class Level(Event):
 
 
 class ModelProgress(Event):
-    """How far a model has come on its way to being ready."""
+    """How far a model has come on its way to being ready, or that it is on its way no more.
+
+    A download ends with ``installed`` or ``stopped``, a load with ``ready`` or an `Error`.
+    """
 
     durable: ClassVar[bool] = False
 
     event: Literal["model_progress"] = "model_progress"
     model: str
-    stage: Literal["download", "load", "warm-up", "ready"]
+    stage: Literal["download", "load", "warm-up", "ready", "installed", "stopped", "unloaded"]
     done: float = 0.0
     """In the unit of `total`; bytes for a download."""
     total: float | None = None
@@ -306,6 +313,7 @@ def parse(text: str | bytes) -> Event:
 __all__ = [kind.__name__ for kind in KINDS] + [
     "EVENT_NAMES",
     "KINDS",
+    "MODEL_RESTS",
     "AudioStatus",
     "EngineStatus",
     "Event",

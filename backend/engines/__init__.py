@@ -76,7 +76,10 @@ Progress = Callable[[str, float, float | None], None]
 
 
 class Engine(Protocol):
-    """A model that transcribes. All but `cancel` is called on the engine's own thread."""
+    """A model that transcribes.
+
+    All but `check`, `cancel` and `memory` is called on the engine's own thread.
+    """
 
     name: str
     model: str
@@ -120,3 +123,8 @@ class Engine(Protocol):
 
     def unload(self) -> None:
         """Give the memory back. `load` may follow."""
+
+    def memory(self) -> int | None:
+        """Return the bytes it takes of the memory while it is loaded, or None where that isn't
+        measured. From any thread.
+        """

@@ -5,7 +5,8 @@ from importlib.util import find_spec
 from backend.engines import EngineError
 from backend.engines import mlx_whisper as mlx
 from backend.engines.choose import APPLE_MODEL, CPU_MODEL, choose
-from backend.engines.models import SHORT, cached, in_cache
+from backend.engines.models import cached, in_cache
+from backend.engines.names import SHORT
 from backend.engines.pocketsphinx import PocketSphinx
 from common.api import EngineInfo, Engines, Model
 from common.profile import TranscriptionPart

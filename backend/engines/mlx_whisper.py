@@ -20,7 +20,8 @@ import numpy as np
 
 from backend.engines import Audio, EngineError, Progress, Reading, Wishes, sanity
 from backend.engines.interrupt import Interrupt
-from backend.engines.models import find, repository
+from backend.engines.models import find
+from backend.engines.names import repository
 
 if TYPE_CHECKING:
     from backend.engines.whisper import Passage
@@ -121,6 +122,14 @@ class MlxWhisper:
 
         self._whisper = None
         mx.clear_cache()
+
+    def memory(self) -> int | None:
+        """Return what MLX holds, the weights and what it computes with; None if not loaded."""
+        if self._whisper is None:
+            return None
+        import mlx.core as mx
+
+        return mx.get_active_memory()
 
     def _read(
         self, utterance: str, audio: Audio, wishes: Wishes, *, brief: bool, words: bool

@@ -1,35 +1,24 @@
 """Where Whisper's weights are: a folder, the hub's cache, or the hub.
 
-Names as people know them stand for repositories of ``mlx-community``; any other
-``owner/name`` is taken as it is.
+Short names stand for repositories (`backend.engines.names`); any other ``owner/name`` is taken
+as it is. The cache's layout is read here, so that nothing heavy is imported to find out.
 """
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 from backend.engines import EngineError
-
-SHORT = {
-    "tiny": "mlx-community/whisper-tiny",
-    "base": "mlx-community/whisper-base-mlx",
-    "small": "mlx-community/whisper-small-mlx",
-    "medium": "mlx-community/whisper-medium-mlx",
-    "large-v3": "mlx-community/whisper-large-v3-mlx",
-    "large-v3-turbo": "mlx-community/whisper-large-v3-turbo",
-}
-"""What the usual names stand for."""
+from backend.engines.names import asked_for, repository, short
+from backend.engines.weights import damage
 
 WEIGHTS = ("weights.safetensors", "weights.npz")
 """The files mlx_whisper reads, the first one there."""
 
-HUB_TIMEOUT = 5.0
-"""Seconds without an answer after which the hub can't be reached."""
-
-
-def repository(model: str) -> str:
-    """Return the hub's name of a model: ``tiny`` is ``mlx-community/whisper-tiny``."""
-    return SHORT.get(model, model)
+HALF = ".incomplete"
+"""What ends the name of a file that is still being downloaded."""
 
 
 def is_folder(model: str) -> bool:
@@ -42,12 +31,17 @@ def is_folder(model: str) -> bool:
         return False
 
 
-def cached(model: str) -> Path | None:
-    """Return the whole model's folder in the hub's cache, without asking the hub.
+def place(model: str) -> Path:
+    """Return the folder in the hub's cache that is a model's, there or not."""
+    return cache_folder() / f"models--{repository(model).replace('/', '--')}"
 
-    Reads the cache's layout itself, so that nothing heavy is imported to find out.
+
+def cached(model: str) -> Path | None:
+    """Return the folder in the hub's cache with all of a model's files, without asking the hub.
+
+    Whether the files are whole, `fault` says.
     """
-    where = cache_folder() / f"models--{repository(model).replace('/', '--')}"
+    where = place(model)
     try:
         revision = (where / "refs" / "main").read_text().strip()
     except (OSError, ValueError):
@@ -56,13 +50,47 @@ def cached(model: str) -> Path | None:
     return folder if revision and not lacks(folder) else None
 
 
+def lacking(model: str) -> bool:
+    """Whether a model is the hub's to give, and isn't in the cache."""
+    return "/" in repository(model) and not is_folder(model) and cached(model) is None
+
+
+def standing(model: str) -> Literal["available", "partial", "installed"]:
+    """Return whether a model of the hub is in the cache, whole or in part."""
+    folder = cached(model)
+    if folder and not fault(folder):
+        return "installed"
+    return "partial" if folder or _halves(place(model)) else "available"
+
+
 def in_cache() -> list[str]:
-    """Return the hub's names of all whole Whisper models for MLX in the cache."""
-    names = (
-        folder.name.removeprefix("models--").replace("--", "/", 1)
-        for folder in sorted(cache_folder().glob("models--*--*whisper*"))
+    """Return the hub's names of all Whisper models for MLX in the cache with all their files."""
+    return [name for name in _whispers() if cached(name)]
+
+
+def begun() -> list[str]:
+    """Return the hub's names of all Whisper models in the cache that are there only in part."""
+    return [name for name in _whispers() if not cached(name) and _halves(place(name))]
+
+
+def size(model: str) -> int:
+    """Return the bytes that a model takes of the cache."""
+    return sum(
+        file.lstat().st_size
+        for file in place(model).rglob("*")
+        if file.is_file() and not file.is_symlink()
     )
-    return [name for name in names if cached(name)]
+
+
+def forget(model: str) -> int:
+    """Delete a model, or what there is of it, from the cache. Return the bytes that were freed.
+
+    Raises `FileNotFoundError` for one that isn't there, `OSError` for one that can't be deleted.
+    """
+    freed = size(model)
+    # Not through the hub's client, which knows no models that are there only in part.
+    shutil.rmtree(place(model))
+    return freed
 
 
 def lacks(folder: Path) -> str:
@@ -74,6 +102,13 @@ def lacks(folder: Path) -> str:
     return ""
 
 
+def fault(folder: Path) -> str:
+    """Return what is wrong with the weights in a model's folder, or an empty text."""
+    weights = next(folder / name for name in WEIGHTS if (folder / name).is_file())
+    found = damage(weights)
+    return f"{weights.name} is damaged: {found}" if found else ""
+
+
 def find(model: str, downloading: Callable[[], None]) -> Path:
     """Return the folder of a model, downloaded if need be.
 
@@ -81,21 +116,19 @@ def find(model: str, downloading: Callable[[], None]) -> Path:
         model: a folder, a short name, or ``owner/name``.
         downloading: called before anything is asked of the hub.
 
-    Raises `EngineError`: which file is missing, or why the hub didn't give it.
+    Raises `EngineError`: which file is missing or damaged, or why the hub didn't give it.
 
     """
     if is_folder(model):
         return _checked(model)
     known = cached(model)
     if known:
-        return known
-    if "/" not in repository(model):
-        raise EngineError(
-            f"no model {model!r}: give transcription.model a folder, one of {', '.join(SHORT)}, "
-            "or a hub's owner/name"
-        )
+        return _whole(known, f"mend it with: stt-server models pull {short(model)}")
+    name = asked_for(model)
     downloading()
-    return _checked(_download(repository(model)))
+    from backend.engines import hub
+
+    return _checked(hub.bring(hub.plan(name)))
 
 
 def cache_folder() -> Path:
@@ -104,6 +137,17 @@ def cache_folder() -> Path:
         Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
     )
     return Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub").expanduser()
+
+
+def _whispers() -> list[str]:
+    return [
+        folder.name.removeprefix("models--").replace("--", "/", 1)
+        for folder in sorted(cache_folder().glob("models--*--*whisper*"))
+    ]
+
+
+def _halves(where: Path) -> list[Path]:
+    return list(where.glob(f"blobs/*{HALF}"))
 
 
 def _checked(name: str | Path) -> Path:
@@ -120,38 +164,10 @@ def _checked(name: str | Path) -> Path:
             f"{folder} is no Whisper model for MLX: {missing} is missing; take a folder made by "
             "mlx-community or convert one with mlx-examples' whisper/convert.py"
         )
+    return _whole(folder, "copy the file there anew")
+
+
+def _whole(folder: Path, cure: str) -> Path:
+    if found := fault(folder):
+        raise EngineError(f"the model in {folder} can't be used: {found}; {cure}")
     return folder
-
-
-def _download(name: str) -> Path:
-    import httpx
-    from huggingface_hub import constants, snapshot_download
-    from huggingface_hub.errors import RepositoryNotFoundError
-    from huggingface_hub.utils.tqdm import disable_progress_bars
-
-    disable_progress_bars()
-    try:
-        if not constants.HF_HUB_OFFLINE:
-            # The hub's client itself waits minutes for a network that swallows packets.
-            httpx.head(constants.ENDPOINT, timeout=HUB_TIMEOUT)
-        return Path(
-            snapshot_download(
-                name, allow_patterns=["config.json", *WEIGHTS], etag_timeout=HUB_TIMEOUT
-            )
-        )
-    except RepositoryNotFoundError as error:
-        raise EngineError(
-            f"the model hub has no public model {name!r}: give transcription.model a folder, one "
-            f"of {', '.join(SHORT)}, or another owner/name"
-        ) from error
-    except Exception as error:  # Whatever network, disk and hub come up with.
-        raise EngineError(
-            f"the model {name} is not in the cache and the model hub can't be reached: "
-            f"{_first_line(error)}; give transcription.model a folder, or bring the model here "
-            "once while there is a network"
-        ) from error
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

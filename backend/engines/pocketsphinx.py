@@ -39,6 +39,7 @@ from backend.engines import (
     Wishes,
 )
 from backend.engines.interrupt import Interrupt
+from backend.engines.memory import resident
 from backend.engines.sphinx import Heard
 
 FAINT = 16
@@ -120,6 +121,11 @@ class PocketSphinx:
             for pipe in (process.stdin, process.stdout):
                 with suppress(OSError):  # What it had not read yet is lost with it.
                     pipe.close()  # type: ignore[union-attr]
+
+    def memory(self) -> int | None:
+        """Return what the process holds; None if there is none."""
+        process = self._process
+        return resident(process.pid) if process else None
 
     def _heard(self, utterance: str, audio: Audio) -> tuple[int, str]:
         """Return how many samples of it were read before, and as what; forget another's."""

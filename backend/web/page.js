@@ -147,7 +147,7 @@ function showEngine({ name, state, device, model, reason }) {
 }
 
 function showProgress({ model, stage, done, total }) {
-  $("progress").hidden = stage === "ready";
+  $("progress").hidden = ["ready", "installed", "stopped", "unloaded"].includes(stage);
   $("progress-text").textContent = `${stage} of ${model}`;
   const bar = $("progress").querySelector("progress");
   if (total) bar.value = done / total;

@@ -47,6 +47,9 @@ class Double:
     def unload(self) -> None:
         self.unloaded = True
 
+    def memory(self) -> int | None:
+        return None
+
 
 Make = Callable[[str], TranscriptionPart]
 
@@ -130,4 +133,69 @@ async def test_a_failure_is_told_where_it_belongs(made: dict[str, Double]) -> No
     assert (broken.state, broken.reason) == ("failed", "the model is broken: take another")
     assert (await desks.status(wanting("a"))).state == "ready"
     assert len(desks.all) == 1
+    await desks.close()
+
+
+async def test_one_that_nobody_uses_is_given_up_after_some_time(made: dict[str, Double]) -> None:
+    desks = Desks(Bus(), idle=0.05)
+    rested = asyncio.Event()
+    desks.rested = rested.set
+    taken = await desks.take(wanting("a"))
+    again = await desks.take(wanting("a"))
+    desks.give_back(taken)
+    assert taken is again
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(rested.wait(), 0.2)
+    assert not made["a"].unloaded, "somebody uses it"
+    desks.give_back(again)
+    await asyncio.wait_for(rested.wait(), 5)
+    assert made["a"].unloaded
+    assert desks.all == []
+    assert (await desks.take(wanting("a"))).desk.state == "ready"
+    await desks.close()
+
+
+async def test_one_that_was_taken_meanwhile_is_not_given_up(made: dict[str, Double]) -> None:
+    desks = Desks(Bus(), idle=0.1)
+    rested = asyncio.Event()
+    desks.rested = rested.set
+    for _ in range(10):
+        taken = await desks.take(wanting("a"))
+        desks.give_back(taken)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(rested.wait(), 0.02)
+    assert not made["a"].unloaded
+    await asyncio.wait_for(rested.wait(), 5)
+    assert made["a"].unloaded
+    await desks.close()
+
+
+async def test_one_is_unloaded_when_told_unless_it_is_used(made: dict[str, Double]) -> None:
+    desks = Desks(Bus())
+    taken = await desks.take(wanting("a"))
+    with pytest.raises(Problem, match="in use"):
+        await desks.unload("a")
+    desks.give_back(taken)
+    await desks.unload("a")
+    assert made["a"].unloaded
+    with pytest.raises(Problem, match="no model 'a' is loaded"):
+        await desks.unload("a")
+    slow = asyncio.create_task(desks.take(wanting("slow")))
+    while not desks.all:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    with pytest.raises(Problem, match="in use"):
+        await desks.unload("slow")
+    made["slow"].gate.set()
+    await slow
+    await desks.close()
+
+
+async def test_a_model_on_its_way_is_loading(made: dict[str, Double]) -> None:
+    desks = Desks(Bus())
+    slow = asyncio.create_task(desks.take(wanting("slow")))
+    while not desks.all:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    assert (await desks.status(wanting("slow"))).state == "loading"
+    made["slow"].gate.set()
+    await slow
     await desks.close()

@@ -16,7 +16,7 @@ from common.profile import BUILTIN
 def ours() -> set[tuple[str, str]]:
     app = create_app(Settings())
     return {
-        (method.lower(), re.sub(r"<(\w+)>", r"{\1}", rule.rule))
+        (method.lower(), re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule))
         for rule in app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }

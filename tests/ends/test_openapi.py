@@ -34,6 +34,6 @@ def test_the_server_does_what_its_document_says(token: str, tmp_path: Path) -> N
             timeout=90,
         )
         assert found.returncode == 0, found.stdout[-10_000:]
-        assert "37 selected / 37 total" in found.stdout
+        assert "43 selected / 43 total" in found.stdout
         assert server.stop() == 0
     assert "Traceback" not in server.log

@@ -53,6 +53,9 @@ class Scribe:
     def unload(self) -> None:
         self._note("unload")
 
+    def memory(self) -> int | None:
+        return None
+
     def _read(self, what: str) -> Reading:
         self.begun.release()
         while not self.go.wait(0.001):

@@ -5,15 +5,8 @@ from pathlib import Path
 import pytest
 
 from backend.engines import EngineError
-from backend.engines.models import cached, find, lacks, repository
+from backend.engines.models import begun, cached, find, forget, in_cache, lacks, size, standing
 from tests.backend.engines.sound import TINY
-
-
-@pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the hub's cache, which is empty."""
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
-    return tmp_path / "hub"
 
 
 def fill(cache: Path, name: str) -> Path:
@@ -25,11 +18,6 @@ def fill(cache: Path, name: str) -> Path:
 
 def fail() -> None:
     pytest.fail("the hub was asked")
-
-
-def test_short_names_stand_for_repositories():
-    assert repository("large-v3-turbo") == "mlx-community/whisper-large-v3-turbo"
-    assert repository("somebody/whisper") == "somebody/whisper"
 
 
 def test_a_folder_is_taken_as_it_is():
@@ -45,6 +33,43 @@ def test_a_cached_model_is_found_without_the_hub(cache: Path):
 def test_a_model_half_in_the_cache_is_not_there(cache: Path):
     (fill(cache, "mlx-community/whisper-tiny") / "weights.npz").unlink()
     assert cached("tiny") is None
+
+
+def test_a_model_stands_where_its_files_do(cache: Path):
+    assert standing("tiny") == "available"
+    folder = fill(cache, "mlx-community/whisper-tiny")
+    assert standing("tiny") == "installed"
+    assert size("tiny") == sum(file.stat().st_size for file in folder.iterdir()) + len("abc123")
+    (folder / "weights.npz").write_bytes((TINY / "weights.npz").read_bytes()[:500_000])
+    assert standing("tiny") == "partial"
+
+
+def test_half_a_download_is_listed_as_begun(cache: Path):
+    blobs = cache / "models--somebody--whisper-x" / "blobs"
+    blobs.mkdir(parents=True)
+    assert begun() == []
+    (blobs / "abc.incomplete").write_bytes(b"half")
+    assert begun() == ["somebody/whisper-x"]
+    assert in_cache() == []
+    assert standing("somebody/whisper-x") == "partial"
+
+
+def test_a_model_is_deleted_from_the_cache_alone(cache: Path):
+    fill(cache, "mlx-community/whisper-tiny")
+    other = fill(cache, "mlx-community/whisper-base-mlx")
+    freed = size("tiny")
+    assert forget("tiny") == freed > 2_000_000
+    assert standing("tiny") == "available"
+    assert cached("base") == other
+    with pytest.raises(FileNotFoundError):
+        forget("tiny")
+
+
+def test_a_folder_with_damaged_weights_is_told(tmp_path: Path):
+    folder = Path(shutil.copytree(TINY, tmp_path / "model"))
+    (folder / "weights.npz").write_bytes((TINY / "weights.npz").read_bytes()[:-1])
+    with pytest.raises(EngineError, match=r"weights\.npz is damaged.*copy the file there anew"):
+        find(str(folder), fail)
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path):
