@@ -20,6 +20,7 @@ from tests.backend.history.made import final, say
 from tests.backend.history.made import until as seen
 from tests.tui.loopback import connected, screen_text, until
 from tui.app import Console
+from tui.screens.confirm import Confirm
 from tui.screens.export import ExportScreen
 from tui.screens.history import HistoryScreen
 from tui.screens.pick import Pick
