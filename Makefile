@@ -30,12 +30,12 @@ $(VENV)/python:
 
 $(VENV)/installed: $(VENV)/python pyproject.toml constraints.txt
 	@echo "installing into $(VENV); the first time takes a minute or two"
-	@PYTHONWARNINGS=ignore $(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[mlx-cpu,wake]'
+	@PYTHONWARNINGS=ignore $(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[mlx-cpu,wake,sinks,keyring]'
 	@touch $@
 
 $(VENV)/developed: $(VENV)/python pyproject.toml constraints.txt
 	@echo "installing into $(VENV); the first time takes a minute or two"
-	@PYTHONWARNINGS=ignore $(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[mlx-cpu,wake,dev]'
+	@PYTHONWARNINGS=ignore $(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[mlx-cpu,wake,sinks,keyring,dev]'
 	@touch $@ $(VENV)/installed
 
 # The sample is read by mlx_whisper with the test model that lies in this repository; any other

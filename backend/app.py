@@ -17,6 +17,7 @@ from backend.routes.events import serve_events
 from backend.routes.history import history
 from backend.routes.models import Name, models
 from backend.routes.pages import pages
+from backend.routes.sinks import sinks
 from backend.routes.system import health, system
 from backend.routes.transcription import transcription
 from backend.security import Pace, check_origin, check_token, cors_headers
@@ -42,7 +43,7 @@ def create_app(settings: Settings | None = None) -> Quart:
     app.config["BODY_TIMEOUT"] = 300
     app.config["RESPONSE_TIMEOUT"] = None
     app.url_map.converters["model"] = Name
-    for blueprint in (docs, health, history, models, pages, system, transcription):
+    for blueprint in (docs, health, history, models, pages, sinks, system, transcription):
         app.register_blueprint(blueprint)
     pace = Pace(settings.max_requests)
     _guard(app, settings, pace)

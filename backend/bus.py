@@ -58,18 +58,19 @@ class Bus:
         """Set when the server leaves."""
         self._numbered = self.seq
         self._keeper = keeper
-        self._line: deque[tuple[Event, asyncio.Future[None] | None]] = deque()
+        self._line: deque[tuple[Event, Encoded, asyncio.Future[None] | None]] = deque()
         self._held: deque[tuple[Event, Encoded]] = deque(maxlen=HELD)
         self._subscriptions: set[Subscription] = set()
         self._late: set[Subscription] = set()
+        self._within = 0
         self._empty = asyncio.Event()
         self._empty.set()
         self._loop = asyncio.get_running_loop()
 
     @property
     def connections(self) -> int:
-        """How many subscribe."""
-        return len(self._subscriptions)
+        """How many clients subscribe."""
+        return len(self._subscriptions) - self._within
 
     @property
     def depth(self) -> int:
@@ -86,32 +87,34 @@ class Bus:
         """
         written = None
         if event.numbered():
-            self._numbered += 1
-            event = event.model_copy(update={"seq": self._numbered})
-            written = self._keeper.keep(event, sound) if self._keeper else None
+            event = event.model_copy(update={"seq": self._numbered + 1})
         elif not self._subscriptions:
             return
+        encoded = Encoded(encode(event))  # What can't be encoded takes no number.
+        if event.seq is not None:
+            self._numbered = event.seq
+            written = self._keeper.keep(event, sound) if self._keeper else None
         if isinstance(event, Level) or (written is None and not self._line):
-            self._deliver(event)
+            self._deliver(event, encoded)
             return
-        self._line.append((event, written))
+        self._line.append((event, encoded, written))
         if written:
             written.add_done_callback(self._move_up)
 
     def _move_up(self, _: object) -> None:
         """Tell what need not wait any longer."""
-        while self._line and _is_written(self._line[0][1]):
-            self._deliver(self._line.popleft()[0])
+        while self._line and _is_written(self._line[0][2]):
+            event, encoded, _ = self._line.popleft()
+            self._deliver(event, encoded)
 
     async def settle(self) -> None:
         """Return when everything that was published until now has been told."""
         while self._line:
-            last = [written for _, written in self._line if written]
+            last = [written for *_, written in self._line if written]
             await asyncio.wait(last)
             await asyncio.sleep(0)  # The line moves up in callbacks of the same turn.
 
-    def _deliver(self, event: Event) -> None:
-        encoded = Encoded(encode(event))
+    def _deliver(self, event: Event, encoded: Encoded) -> None:
         if event.seq is not None:
             self.seq = event.seq
             self._held.append((event, encoded))
@@ -157,13 +160,16 @@ class Bus:
         return since > self.seq or since < self.first or since + 1 < self.oldest
 
     @contextmanager
-    def subscribe(self, wanted: Wanted, since: int | None = None) -> Iterator[Subscription]:
+    def subscribe(
+        self, wanted: Wanted, since: int | None = None, *, within: bool = False
+    ) -> Iterator[Subscription]:
         """Subscribe for the length of a ``with`` block.
 
         Args:
             wanted: which events.
             since: queue first what is held and numbered above this, or all of it where the
                 number can't be ours.
+            within: it is the server's own, and no connection.
 
         """
         subscription = Subscription(wanted, self.dropped)
@@ -175,11 +181,13 @@ class Bus:
                 if event.seq is not None and event.seq > after:
                     subscription.resume(event, encoded)
         self._subscriptions.add(subscription)
+        self._within += within
         self._empty.clear()
         try:
             yield subscription
         finally:
             self._subscriptions.discard(subscription)
+            self._within -= within
             if not self._subscriptions:
                 self._empty.set()
 

@@ -12,7 +12,7 @@ import socket
 import sqlite3
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -41,6 +41,7 @@ from common import VERSION
 from common.api import DoctorReport, Finding, HistoryStatus
 from common.events import AudioStatus
 from common.profile import BUILTIN, Profile, TranscriptionPart, VadPart
+from common.sinks import SinkStatus
 
 LISTEN = 1.0
 """Seconds for which the microphone is listened to."""
@@ -64,6 +65,8 @@ class Doctor:
     """Why the environment was refused; ``settings`` are then the defaults."""
     listening: AudioStatus | None = None
     """What a session hears now: the device isn't opened a second time."""
+    sinks: Sequence[SinkStatus] = ()
+    """How its sinks do."""
     history: HistoryStatus | None = None
     """How the server that asks does with its history."""
     serving: bool = False
@@ -93,6 +96,7 @@ class Doctor:
         yield "port", self._port
         yield "folders", self._folders
         yield "history", self._history
+        yield "sinks", self._sinks
 
     @property
     def _needs_microphone(self) -> bool:
@@ -302,6 +306,17 @@ class Doctor:
                 return
             mib = path.stat().st_size / 2**20
             yield "ok", f"{utterances} utterances of {sessions} sessions, {mib:.1f} MiB", None
+
+    def _sinks(self) -> Iterator[Spec]:
+        for one in self.sinks:
+            found = f"{one.name}: {one.delivered} delivered, {one.lag} wait, to {one.target}"
+            if one.state == "failing":
+                yield "note", f"{found}; {one.fault}", "what waits is delivered once that works"
+            elif one.letters:
+                mend = f"POST /api/v1/system/sinks/{one.name}/requeue tries them again"
+                yield "note", f"{found}; {one.letters} were not taken", mend
+            else:
+                yield "ok", found, None
 
 
 def _fallback(part: TranscriptionPart) -> Iterator[Spec]:

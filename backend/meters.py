@@ -89,6 +89,7 @@ class _Reader(Collector):
             "stt_overruns", "Blocks before which the audio system lost sound", sessions.overruns
         )
         yield from self._history()
+        yield from self._sinks()
         yield from self._engines()
 
     def _history(self) -> Iterable[Metric]:
@@ -102,6 +103,18 @@ class _Reader(Collector):
         yield CounterMetricFamily("stt_history_lost", "What was not written", now.lost)
         yield GaugeMetricFamily("stt_history_waiting", "What waits to be written", now.waiting)
         yield GaugeMetricFamily("stt_history_bytes", "Disk in use, sound included", now.bytes)
+
+    def _sinks(self) -> Iterable[Metric]:
+        up = GaugeMetricFamily("stt_sink_up", "1 while it takes finals", labels=["sink"])
+        lag = GaugeMetricFamily("stt_sink_lag", "Finals that wait for it", labels=["sink"])
+        delivered = CounterMetricFamily("stt_sink_delivered", "Finals delivered", labels=["sink"])
+        letters = GaugeMetricFamily("stt_sink_letters", "Finals it did not take", labels=["sink"])
+        for one in self._parts.sinks.status():
+            up.add_metric([one.name], int(one.state == "up"))
+            lag.add_metric([one.name], one.lag)
+            delivered.add_metric([one.name], one.delivered)
+            letters.add_metric([one.name], one.letters)
+        yield from (up, lag, delivered, letters)
 
     def _engines(self) -> Iterable[Metric]:
         labels = ["engine", "model"]

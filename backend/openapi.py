@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from backend import meters
-from backend.operations import HISTORY, SESSION, Json, Operation
+from backend.operations import HISTORY, SESSION, SINKS, Json, Operation
 from common import VERSION
 from common.api import (
     AudioHello,
@@ -37,6 +37,7 @@ from common.api import (
     SessionOpened,
     SessionRequest,
     Sessions,
+    SessionTuned,
     Started,
     StartRequest,
     Status,
@@ -45,6 +46,7 @@ from common.api import (
     TranscribeRequest,
     Transcript,
     TranscriptionStatus,
+    TuneRequest,
 )
 from common.events import KINDS
 from common.profile import NAME, Profile
@@ -235,6 +237,15 @@ OPERATIONS = (
         (400, 404, 409, 413, 503),
     ),
     Operation(
+        "patch",
+        f"{_V1}/transcription/sessions/{{session_id}}",
+        "Change a session while it listens",
+        Success[SessionTuned],
+        TuneRequest,
+        (400, 404, 409, 413, 503),
+        parameters=SESSION,
+    ),
+    Operation(
         "delete",
         f"{_V1}/transcription/sessions/{{session_id}}",
         "End a session; what it still holds is transcribed first",
@@ -252,6 +263,7 @@ OPERATIONS = (
         (400, 404, 409, 413, 415, 503),
     ),
     *HISTORY,
+    *SINKS,
 )
 
 
@@ -404,7 +416,8 @@ def _schemas() -> Json:
         schemas |= {name.rstrip("_"): schema for name, schema in made["$defs"].items()}
     # These are dicts to Python: a part of a profile, and one that a newer server may have saved.
     profile = {"$ref": SCHEMAS + "Profile"}
-    schemas["NamedProfile"]["properties"]["config"] = profile
-    for name in ("StartRequest", "SessionRequest", "AudioHello"):
+    for name in ("NamedProfile", "SessionTuned"):
+        schemas[name]["properties"]["config"] = profile
+    for name in ("StartRequest", "SessionRequest", "AudioHello", "TuneRequest"):
         schemas[name]["properties"]["custom_config"] |= profile
     return schemas

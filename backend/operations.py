@@ -17,6 +17,7 @@ from common.history import (
     PastSessionsQuery,
     Utterance,
 )
+from common.sinks import Letters, Requeued, SinkList
 
 Json = dict[str, Any]
 
@@ -28,7 +29,7 @@ SEQ: Json = {"type": "integer", "minimum": 0}
 class Operation:
     """One method of one path."""
 
-    method: Literal["get", "post", "put", "delete"]
+    method: Literal["get", "post", "put", "patch", "delete"]
     path: str
     summary: str
     answer: type[BaseModel] | str
@@ -134,5 +135,30 @@ HISTORY = (
         None,
         (400, 503),
         asks=ExportQuery,
+    ),
+)
+
+_NAME = (("name", {"type": "string", "enum": ["webhook", "redis", "postgres"]}),)
+_SINKS = "/api/v1/system/sinks"
+
+SINKS = (
+    Operation("get", _SINKS, "Who outside is told what was said, and how that goes", SinkList),
+    Operation(
+        "get",
+        f"{_SINKS}/{{name}}/letters",
+        "Finals that a sink did not take",
+        Letters,
+        None,
+        (404, 503),
+        parameters=_NAME,
+    ),
+    Operation(
+        "post",
+        f"{_SINKS}/{{name}}/requeue",
+        "Have the finals that a sink did not take tried again",
+        Success[Requeued],
+        None,
+        (404, 503),
+        parameters=_NAME,
     ),
 )

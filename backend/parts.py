@@ -18,6 +18,7 @@ from backend.meters import Meters
 from backend.pulls import Pulls
 from backend.sessions import Sessions
 from backend.settings import Settings
+from backend.sinks import Sinks
 from common.api import DoctorReport
 
 
@@ -39,6 +40,7 @@ class Parts:
     desks: Desks
     sessions: Sessions
     meters: Meters
+    sinks: Sinks
     recordings: ThreadPoolExecutor
     """Where whole recordings are cut up: they may not take the event loop's own threads."""
     uploads: int = 0
@@ -58,7 +60,8 @@ class Parts:
         desks = Desks(bus, pulls, settings.model_idle_seconds)
         sessions = Sessions(settings, bus, ears, desks, meters)
         recordings = ThreadPoolExecutor(settings.max_uploads, "recording")
-        return cls(settings, bus, history, ears, pulls, desks, sessions, meters, recordings)
+        sinks = Sinks(settings, history, bus)
+        return cls(settings, bus, history, ears, pulls, desks, sessions, meters, sinks, recordings)
 
     async def close(self) -> None:
         """End every thread."""
@@ -66,6 +69,7 @@ class Parts:
         await self.pulls.close()
         await self.desks.close()
         await asyncio.to_thread(self.ears.close)
+        await self.sinks.close()
         await asyncio.to_thread(self.history.close)
 
     async def examine(self) -> DoctorReport:
@@ -78,6 +82,7 @@ class Parts:
                 listening=main.audio_status() if main and live else None,
                 serving=True,
                 history=self.history.status(),
+                sinks=self.sinks.status(),
             )
             self._examining = asyncio.ensure_future(asyncio.to_thread(doctor.examine))
         return await asyncio.shield(self._examining)

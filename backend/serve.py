@@ -18,6 +18,7 @@ from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config
 from quart import Quart
 
+from backend.announce import Announcement, wanted
 from backend.app import create_app
 from backend.parts import Parts
 from backend.problems import Problem
@@ -95,10 +96,15 @@ async def serve(
         log.info("listening on http://%s:%d", f"[{host}]" if ":" in host else host, port)
         parts: Parts = app.extensions["stt"]
         starting = asyncio.create_task(_start_listening(parts)) if settings.auto_start else None
+        announcement = Announcement(settings, port) if wanted(settings) else None
+        if announcement:
+            announcement.begin()
         await asked.wait()
         _end_soon(settings.leave_seconds + PATIENCE)
         if starting:
             starting.cancel()
+        if announcement:
+            await announcement.end()
         await _leave(parts)
         _end_soon(PATIENCE)
 

@@ -16,7 +16,7 @@ from backend.desks import Desks, Taken
 from backend.hearing import Block, Samples
 from backend.hearing.ears import Ears, Inlet
 from backend.hearing.framer import Framer
-from backend.hearing.news import Lost, News, Overran
+from backend.hearing.news import Lost, News, Overran, Tuned
 from backend.hearing.segmenter import (
     Growing,
     Heard,
@@ -28,7 +28,7 @@ from backend.hearing.segmenter import (
 )
 from backend.hearing.silence import Silence
 from backend.hearing.spotters import Spotter
-from backend.hearing.vad import make
+from backend.hearing.vad import make, tuned
 from backend.hearing.wake import Spotted, choose
 from backend.hearing.wake import make as make_spotter
 from backend.meters import Meters
@@ -49,7 +49,7 @@ from common.events import (
     SpeechDetected,
     SpeechEnded,
 )
-from common.profile import Profile
+from common.profile import Profile, VadPart
 
 log = logging.getLogger(__name__)
 
@@ -110,10 +110,7 @@ class Session:
     async def prepare(self) -> None:
         """Get ready all that may be missing. Raises `SourceError` or `DetectorError`."""
         await asyncio.to_thread(self.source.open)
-        vad = self.profile.vad
-        if not self.profile.transcription.auto_start:
-            # Who waits for a word has to know where speech begins and ends.
-            vad = vad.model_copy(update={"enabled": True})
+        vad = _vad(self.profile)
         detector = await asyncio.to_thread(make, vad)
         await self._listen_for_words()
         self._segmenter = Segmenter(detector, vad, _interval(self.profile))
@@ -167,6 +164,12 @@ class Session:
         self.profile = profile
         self._segmenter.pace(_interval(profile))
         return self.reader.switch(profile.transcription, taken)
+
+    async def tune(self, profile: Profile) -> None:
+        """Hear by other settings from the next frame on. Raises `DetectorError`."""
+        detector = await asyncio.to_thread(make, _vad(profile))
+        self.profile = profile
+        self._inlet.tell(Tuned(profile, detector))
 
     def _hold_back(self, waiting: float) -> None:
         self._inlet.hold(waiting > AHEAD)
@@ -233,10 +236,19 @@ class Session:
 
     def note(self, news: News) -> None:
         """Tell what happened to the source, after the words before it. On the hearing thread."""
+        if isinstance(news, Tuned):
+            self._tune(news)
+            return
         if isinstance(news, Lost):
             self._run_out()
             self._silence.forget()
         self._loop.call_soon_threadsafe(self._take_news, news)
+
+    def _tune(self, tuning: Tuned) -> None:
+        profile = tuning.profile
+        detector = tuned(self._segmenter.detector, tuning.detector, profile.vad)
+        self._framer.gain = profile.audio.gain
+        self._pass_on(list(self._segmenter.tune(detector, profile.vad, _interval(profile))))
 
     def _run_out(self) -> None:
         """Hear what is held back, and end the utterance in progress."""
@@ -324,6 +336,13 @@ class Session:
 
     def _tell_and_keep(self, event: Event, sound: Samples) -> None:
         self._bus.publish(event.model_copy(update={"session_id": self.session_id}), sound)
+
+
+def _vad(profile: Profile) -> VadPart:
+    """Return how to hear: who waits for a word has to know where speech begins and ends."""
+    if profile.transcription.auto_start:
+        return profile.vad
+    return profile.vad.model_copy(update={"enabled": True})
 
 
 def _interval(profile: Profile) -> float | None:

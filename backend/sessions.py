@@ -25,9 +25,10 @@ from backend.settings import Settings
 from backend.sources import Source, SourceError
 from backend.sources.stream import StreamSource
 from backend.sources.wanted import fed, own
+from backend.tuning import changed, fixed_changes, wants_restart
 from common.api import AudioHello, Configured, ConfigureRequest, SessionRequest
 from common.events import EngineStatus, SystemStatus
-from common.profile import BadProfile, Profile, merged
+from common.profile import Profile
 
 log = logging.getLogger(__name__)
 
@@ -100,8 +101,8 @@ class Sessions:
         """
         name = self._settings.default_profile if name is None else name
         profile = profiles.find(name, self._settings.profiles_dir)
-        profile = _changed(profile, {"transcription": self._configured})
-        return name, _changed(profile, changes)
+        profile = changed(profile, {"transcription": self._configured})
+        return name, changed(profile, changes)
 
     async def engine_status(self) -> EngineStatus:
         """Return the engine that listens, or the one that the default profile would take."""
@@ -178,7 +179,7 @@ class Sessions:
     def _with(self, given: Mapping[str, Any]) -> Profile:
         """Return what listens now, or would by default, with a change of the transcription."""
         profile = self._main.profile if self._main else self.resolve(None, {})[1]
-        return _changed(profile, {"transcription": given})
+        return changed(profile, {"transcription": given})
 
     def _apply(self, given: Mapping[str, Any], profile: Profile, taken: Taken) -> None:
         self._configured = {**self._configured, **given}
@@ -187,6 +188,40 @@ class Sessions:
             self._watch(self._give_back_once_read(self._main, old))
         else:
             self._desks.give_back(taken)
+
+    async def tune(self, session_id: str, changes: Mapping[str, Any]) -> Session:
+        """Change a session while it listens: what it hears by at the next frame, what it is read
+        by at the next utterance.
+
+        Raises `Problem` 404, 400, 409 for what wants a new start, or 503, and then nothing has
+        changed.
+        """
+        while True:
+            wanted, fits = self._tuned(self.find(session_id), changes), False
+            # It may have to be downloaded, and stop must not wait for that.
+            taken = await self._take(wanted)
+            try:
+                async with self._changing:
+                    session = self.find(session_id)
+                    fits = self._tuned(session, changes) == wanted
+                    if fits:
+                        await session.tune(wanted)
+                        old = session.switch(wanted, taken)
+                        self._watch(self._give_back_once_read(session, old))
+                        self._tell_status_of(session)
+                        return session
+            except DetectorError as error:
+                fits = False
+                raise missing(str(error), "Detector not available") from error
+            finally:
+                if not fits:
+                    self._desks.give_back(taken)
+
+    def _tuned(self, session: Session, changes: Mapping[str, Any]) -> Profile:
+        profile = changed(session.profile, changes)
+        if paths := fixed_changes(session.profile, profile):
+            raise wants_restart(paths, own=session is self._main)
+        return profile
 
     async def _give_back_once_read(self, session: Session, taken: Taken) -> None:
         await session.reader.wait()
@@ -364,13 +399,6 @@ class Sessions:
         self._watching.add(task)
         task.add_done_callback(self._watching.discard)
         return task
-
-
-def _changed(profile: Profile, changes: Mapping[str, Any]) -> Profile:
-    try:
-        return merged(profile, changes)
-    except BadProfile as error:
-        raise bad_request(str(error), "Invalid configuration") from error
 
 
 def _open(source: Source) -> None:

@@ -12,15 +12,25 @@ from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from backend.secret import key_of
 from common.profile import DEFAULT, NAME
 
 PREFIX = "STT_SERVER_"
 PLAIN = {"log_level": "LOG_LEVEL", "log_format": "LOG_FORMAT"}
 """Settings whose variables go without the prefix."""
+SECRETS = {"auth_token", "webhook_url", "webhook_secret", "redis_url", "postgres_url"}
+"""Settings that are never told: they hold passwords."""
+SCHEMES = {
+    "webhook_url": ("http", "https"),
+    "redis_url": ("redis", "rediss", "unix"),
+    "postgres_url": ("postgresql", "postgres"),
+}
+"""What the URLs of sinks may begin with."""
 APP = "realtime-mlx-stt"
 
 
@@ -61,6 +71,8 @@ class Settings(BaseModel):
     """The token: visible ASCII, without spaces."""
     insecure: bool = False
     """Listen beyond this machine without a token."""
+    announce: bool = True
+    """Tell the local network of this server (mDNS), if it listens beyond this machine."""
     cors_origins: Annotated[list[str], BeforeValidator(_listed)] = []
     """Origins of web pages, besides the server's own, that may come in; * allows all."""
     profiles_dir: Path = Path(platformdirs.user_config_dir(APP)) / "profiles"
@@ -89,6 +101,18 @@ class Settings(BaseModel):
     """Days for which history is kept; 0 is for ever."""
     history_mb: int = Field(1024, ge=0, le=10_000_000)
     """Largest size of history, kept sound included, in MiB; 0 is no limit."""
+    webhook_url: str = Field("", repr=False)
+    """Where each final is posted to."""
+    webhook_secret: str = Field("", repr=False)
+    """Signs what is posted, after Standard Webhooks: whsec_ and base64, or any text."""
+    webhook_hours: float = Field(72, gt=0, le=10_000)
+    """Hours for which a final is tried before it is put aside."""
+    redis_url: str = Field("", repr=False)
+    """A Redis that is told of finals and live events: redis://HOST, rediss:// or unix://."""
+    redis_prefix: str = Field("stt:", max_length=100)
+    """What the names of its stream and channel begin with."""
+    postgres_url: str = Field("", repr=False)
+    """A PostgreSQL that finals are written to: postgresql://USER:PASSWORD@HOST/DATABASE."""
     model_idle_seconds: float = Field(900, ge=0, le=604_800)
     """Seconds after which a model that nobody uses is unloaded; 0 keeps it."""
     leave_seconds: float = Field(10, ge=0, le=300)
@@ -138,6 +162,7 @@ def load(environment: Mapping[str, str], flags: Mapping[str, Any] | None = None)
     except ValidationError as error:
         raise BadSettings(_explained(error)) from error
     _check_protection(settings)
+    _check_sinks(settings)
     return settings
 
 
@@ -145,7 +170,7 @@ def _explained(error: ValidationError) -> str:
     lines = []
     for fault in error.errors(include_url=False):
         name = str(fault["loc"][0])
-        held = "its value" if name == "auth_token" else repr(fault["input"])
+        held = "its value" if name in SECRETS else repr(fault["input"])
         flag = name.replace("_", "-")
         lines.append(f"{variable(name)} (or --{flag}) holds {held}: {fault['msg']}")
     return "\n".join(lines)
@@ -164,6 +189,33 @@ def _check_protection(settings: Settings) -> None:
             f"  STT_SERVER_AUTH_ENABLED=true STT_SERVER_AUTH_TOKEN={secrets.token_urlsafe(24)}\n"
             "or, on a network you trust, say --insecure."
         )
+
+
+def _check_sinks(settings: Settings) -> None:
+    try:
+        key_of(settings.webhook_secret)
+    except ValueError as error:
+        raise BadSettings(f"{variable('webhook_secret')} holds no secret: {error}") from error
+    for name, schemes in SCHEMES.items():
+        url = getattr(settings, name)
+        if not url:
+            continue
+        if not _is_url(url, schemes):
+            told = " or ".join(f"{one}://" for one in schemes)
+            raise BadSettings(f"{variable(name)} holds no URL that begins with {told}")
+        if not settings.history:
+            raise BadSettings(
+                f"{variable(name)} is set but {variable('history')} is false: sinks are told what "
+                "history holds; switch it on, or unset the URL"
+            )
+
+
+def _is_url(url: str, schemes: Sequence[str]) -> bool:
+    try:
+        parsed = urlsplit(url)
+        return parsed.scheme in schemes and bool(parsed.netloc or parsed.path.strip("/"))
+    except ValueError:
+        return False
 
 
 def without_defaults(arguments: argparse.Namespace, names: Sequence[str]) -> dict[str, Any]:

@@ -182,6 +182,24 @@ class Sessions(Shape):
     sessions: list[SessionInfo]
 
 
+class TuneRequest(Part):
+    """``PATCH /api/v1/transcription/sessions/{session_id}``"""
+
+    custom_config: dict[str, Any] = {}
+    """Laid deeply over the session's settings, then validated."""
+
+
+class SessionTuned(Shape):
+    """A session goes on with other settings: those of hearing from the next frame, those of the
+    engine from the next utterance.
+    """
+
+    session_id: str
+    profile: str | None
+    config: dict[str, Any]
+    """All its settings."""
+
+
 class ProfileSummary(Shape):
     """A profile in a list."""
 

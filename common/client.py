@@ -12,16 +12,17 @@ away, refuses or misbehaves.
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any
 from urllib.parse import quote
-
-import httpx
-from pydantic import BaseModel, ValidationError
 
 from common.api import (
     AudioHello,
+    Configured,
+    ConfigureRequest,
+    Device,
+    Devices,
     DoctorReport,
+    Engines,
     Health,
     LoadRequest,
     ModelDeleted,
@@ -31,26 +32,32 @@ from common.api import (
     Models,
     ModelUnloaded,
     NamedProfile,
+    ProfileDeleted,
     Profiles,
+    ProfileSaved,
     PullCancelled,
     SessionClosed,
     SessionInfo,
     SessionOpened,
     SessionRequest,
     Sessions,
+    SessionTuned,
     Started,
     StartRequest,
     Status,
     Stopped,
     Success,
     Transcript,
+    TranscriptionStatus,
+    TuneRequest,
 )
+from common.link import Link
 from common.past import History
-from common.problems import Broken, ClientError, Refused, Unauthorized, Unreachable, refusal
-from common.profile import faults
-from common.stream import AudioUpload, EventStream, Link
-
-Shape = TypeVar("Shape", bound=BaseModel)
+from common.problems import Broken, ClientError, Refused, Unauthorized, Unreachable
+from common.profile import Profile
+from common.rest import Rest, shaped
+from common.sinks import SinkList, SinkStatus
+from common.stream import AudioUpload, EventStream
 
 TYPES = {
     ".wav": "audio/wav",
@@ -65,51 +72,8 @@ TYPES = {
 MODELS = "/api/v1/system/models"
 
 
-class Client:
+class Client(Rest):
     """A connection to one server. Use it as an async context manager."""
-
-    def __init__(
-        self, url: str = "http://127.0.0.1:8000", token: str | None = None, *, timeout: float = 10.0
-    ) -> None:
-        """
-        Args:
-            url: where the server is, such as ``http://studio.local:8000``.
-            token: the server's token, where it wants one.
-            timeout: seconds for a request; transcribing, starting and stopping take as long as
-                they take.
-
-        Raises `ValueError` for something that is no ``http`` or ``https`` URL.
-
-        """
-        try:
-            parsed = httpx.URL(url)
-        except httpx.InvalidURL as error:
-            raise ValueError(f"not a server's address: {url!r} ({error})") from error
-        port = parsed.port or 0
-        has_host = parsed.host and "[" not in parsed.host
-        if parsed.scheme not in ("http", "https") or not has_host or not 0 <= port <= 65535:
-            raise ValueError(f"not a server's address: {url!r}; expected http://HOST:PORT")
-        self.url = url.rstrip("/")
-        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._http = httpx.AsyncClient(
-            base_url=self.url, headers=self._headers, timeout=timeout, trust_env=False
-        )
-        self._patient = httpx.Timeout(timeout, read=None)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.aclose()
-
-    async def aclose(self) -> None:
-        """Close the HTTP connections. Streams are closed by their own context managers."""
-        await self._http.aclose()
 
     async def health(self) -> Health:
         """Ask whether the server is alive; needs no token."""
@@ -151,10 +115,33 @@ class Client:
         """Return one profile with its settings."""
         return await self._get(f"/api/v1/system/profiles/{quote(name, safe='')}", NamedProfile)
 
+    async def save_profile(self, name: str, profile: Profile) -> None:
+        """Save a profile, in the place of an older one of its name; a built-in's is refused."""
+        path = f"/api/v1/system/profiles/{quote(name, safe='')}"
+        await self._send("PUT", path, profile, Success[ProfileSaved])
+
+    async def delete_profile(self, name: str) -> None:
+        """Delete a saved profile."""
+        path = f"/api/v1/system/profiles/{quote(name, safe='')}"
+        await self._send("DELETE", path, None, Success[ProfileDeleted])
+
+    async def devices(self) -> list[Device]:
+        """Return the input devices of the server's machine."""
+        return (await self._get("/api/v1/system/devices", Devices)).devices
+
+    async def engines(self) -> Engines:
+        """Return the engines, and what keeps one from working with its cure."""
+        response = await self._ask("GET", "/api/v1/system/engines", timeout=self._patient)
+        return shaped(response, Engines)
+
+    async def configure(self, wish: ConfigureRequest) -> Configured:
+        """Change what every session starts with; one that runs changes at its next utterance."""
+        return (await self._post("/api/v1/transcription/configure", wish, Success[Configured])).data
+
     async def doctor(self) -> DoctorReport:
         """Have the server look at its own machine, which takes it some seconds."""
         response = await self._ask("GET", "/api/v1/system/doctor", timeout=self._patient)
-        return _shaped(response, DoctorReport)
+        return shaped(response, DoctorReport)
 
     async def models(self) -> Models:
         """Return the models: those on the server's machine and those that can be had."""
@@ -174,7 +161,7 @@ class Client:
         """Delete a downloaded model, or half of one, from the server's disk."""
         path = f"{MODELS}/{quote(model, safe='')}"
         response = await self._ask("DELETE", path, timeout=self._patient)
-        return _shaped(response, Success[ModelDeleted]).data
+        return shaped(response, Success[ModelDeleted]).data
 
     async def load_model(self, engine: str = "auto", model: str | None = None) -> ModelLoaded:
         """Have an engine load a model now and wait until it is ready.
@@ -188,6 +175,14 @@ class Client:
         """Have a model that nobody uses give its memory back."""
         wish = ModelRequest(model=model)
         return (await self._post(f"{MODELS}/unload", wish, Success[ModelUnloaded])).data
+
+    async def figures(self) -> TranscriptionStatus:
+        """Return how the engine does, and every session: delays, sound lost, speed."""
+        return await self._get("/api/v1/transcription/status", TranscriptionStatus)
+
+    async def sinks(self) -> list[SinkStatus]:
+        """Return how far each sink has come: who outside is told what was said."""
+        return (await self._get("/api/v1/system/sinks", SinkList)).sinks
 
     async def sessions(self) -> list[SessionInfo]:
         """Return the sessions that are listening now."""
@@ -207,11 +202,27 @@ class Client:
         path = "/api/v1/transcription/sessions"
         return (await self._post(path, body, Success[SessionOpened])).data.session_id
 
+    async def tune_session(
+        self, session_id: str, custom_config: Mapping[str, Any] | None = None
+    ) -> SessionTuned:
+        """Change a session while it listens; return all its settings.
+
+        Args:
+            session_id: the server's own listening, or one that a client feeds.
+            custom_config: laid deeply over the session's settings; nothing only asks for them.
+
+        Raises `Refused` 409 for what wants a new start, such as another microphone.
+
+        """
+        path = f"/api/v1/transcription/sessions/{quote(session_id, safe='')}"
+        body = TuneRequest(custom_config=dict(custom_config or {}))
+        return (await self._send("PATCH", path, body, Success[SessionTuned])).data
+
     async def close_session(self, session_id: str) -> str:
         """End a session; return everything it heard, its last words included."""
         path = f"/api/v1/transcription/sessions/{quote(session_id, safe='')}"
         response = await self._ask("DELETE", path, timeout=self._patient)
-        return _shaped(response, Success[SessionClosed]).data.text
+        return shaped(response, Success[SessionClosed]).data.text
 
     async def transcribe(
         self,
@@ -245,7 +256,7 @@ class Client:
             params={name: wish for name, wish in wishes.items() if wish is not None},
             timeout=self._patient,
         )
-        return _shaped(response, Transcript)
+        return shaped(response, Transcript)
 
     @property
     def history(self) -> "History":
@@ -311,36 +322,6 @@ class Client:
             }
         )
         return AudioUpload(self._socket("/api/v1/audio"), self._headers, hello)
-
-    def _socket(self, path: str) -> str:
-        return "ws" + self.url.removeprefix("http") + path
-
-    async def _get(self, path: str, shape: type[Shape]) -> Shape:
-        return _shaped(await self._ask("GET", path), shape)
-
-    async def _post(self, path: str, body: BaseModel | None, shape: type[Shape]) -> Shape:
-        content = body.model_dump_json() if body else None
-        headers = {"Content-Type": "application/json"} if body else {}
-        response = await self._ask(
-            "POST", path, content=content, headers=headers, timeout=self._patient
-        )
-        return _shaped(response, shape)
-
-    async def _ask(self, method: str, path: str, **how: Any) -> httpx.Response:
-        try:
-            response = await self._http.request(method, path, **how)
-        except httpx.RequestError as error:
-            raise Unreachable(f"{self.url}: {error or type(error).__name__}") from error
-        if response.is_error:
-            raise refusal(response.status_code, response.content)
-        return response
-
-
-def _shaped(response: httpx.Response, shape: type[Shape]) -> Shape:
-    try:
-        return shape.model_validate_json(response.content)
-    except ValidationError as error:
-        raise Broken(f"{response.url} is no speech-to-text server: {faults(error)}") from error
 
 
 __all__ = [

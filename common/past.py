@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
 
 import httpx
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from common.api import Success
 from common.history import (
@@ -19,8 +19,7 @@ from common.history import (
     PastSessions,
     Utterance,
 )
-from common.problems import Broken
-from common.profile import faults
+from common.rest import shaped
 
 Shape = TypeVar("Shape", bound=BaseModel)
 
@@ -110,19 +109,12 @@ class History:
         return await self._delete("", confirm="all")
 
     async def _get(self, path: str, shape: type[Shape], **given: object) -> Shape:
-        return _shaped(await self._ask("GET", BASE + path, params=_given(given)), shape)
+        return shaped(await self._ask("GET", BASE + path, params=_given(given)), shape)
 
     async def _delete(self, path: str, **given: object) -> int:
         response = await self._ask("DELETE", BASE + path, params=_given(given), timeout=None)
-        return _shaped(response, Success[HistoryDeleted]).data.deleted
+        return shaped(response, Success[HistoryDeleted]).data.deleted
 
 
 def _given(wishes: dict[str, Any]) -> dict[str, Any]:
     return {name: wish for name, wish in wishes.items() if wish is not None}
-
-
-def _shaped(response: httpx.Response, shape: type[Shape]) -> Shape:
-    try:
-        return shape.model_validate_json(response.content)
-    except ValidationError as error:
-        raise Broken(f"{response.url} is no speech-to-text server: {faults(error)}") from error

@@ -146,6 +146,7 @@ class WakeWordPart(Part):
     """Words that wake the transcription."""
 
     enabled: bool = False
+    """Listen for the words."""
     words: list[WakeName] = Field(["jarvis"], min_length=1, max_length=32)
     """Any of these wakes."""
     detector: Literal[
@@ -197,6 +198,7 @@ class Profile(Part):
     model_config = ConfigDict(json_schema_extra={"not": _NOTHING_STARTS_IT})
 
     description: str = Field("", max_length=500)
+    """What the profile is for, in a line."""
     transcription: TranscriptionPart = TranscriptionPart()
     vad: VadPart = VadPart()
     wake_word: WakeWordPart = WakeWordPart()

@@ -9,9 +9,8 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from types import TracebackType
-from typing import Literal, Self
+from typing import Self
 from urllib.parse import urlencode
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -34,6 +33,7 @@ from common.events import (
     Welcome,
     parse,
 )
+from common.link import Link
 from common.problems import Broken, Refused, Unreachable, refusal
 
 FIRST_PAUSE = 0.25
@@ -44,19 +44,6 @@ LONGEST_PAUSE = 15.0
 """Seconds: pauses don't grow beyond."""
 FINAL_REFUSALS = {400, 401, 403, 404, 405}
 """Answers to the handshake that another try won't change."""
-
-
-@dataclass(frozen=True)
-class Link:
-    """The state of the connection, as told to ``EventStream.on_link``."""
-
-    state: Literal["connecting", "up", "waiting"]
-    reason: str = ""
-    """Why it is not up."""
-    attempt: int = 0
-    """How many tries have failed in a row."""
-    retry_at: float | None = None
-    """When the next try is made, in seconds of `time.monotonic`."""
 
 
 class EventStream:
@@ -73,14 +60,28 @@ class EventStream:
         """Number of the last durable event given, for resuming."""
         self.on_link: Callable[[Link], None] = lambda link: None
         """Called with each change of the connection."""
+        self.on_round_trip: Callable[[float], None] = lambda seconds: None
+        """Called with the seconds that an answer took, each time one comes to `ping`."""
         self._url = url
         self._headers = headers
         self._query = query
         self._hurry = asyncio.Event()
+        self._socket: ClientConnection | None = None
+        self._asked = 0.0
 
     def retry_now(self) -> None:
         """End the pause before the next try."""
         self._hurry.set()
+
+    async def ping(self) -> None:
+        """Ask the server for an answer, which `on_round_trip` is told of; harmless while away."""
+        if self._socket is None:
+            return
+        self._asked = time.monotonic()
+        try:
+            await self._socket.send('{"command":"ping"}')
+        except ConnectionClosed:
+            pass  # The iterator finds out, too.
 
     async def __aiter__(self) -> AsyncIterator[Event]:
         attempt = 0
@@ -89,8 +90,12 @@ class EventStream:
             reason = "the server closed the connection"
             try:
                 async with self._connect() as socket:
+                    self._socket = socket
                     async for text in socket:
                         event = parse(text)
+                        if event.event == "pong":
+                            self.on_round_trip(time.monotonic() - self._asked)
+                            continue
                         if isinstance(event, Welcome):
                             self._greet(event)
                             attempt = 0
@@ -105,6 +110,8 @@ class EventStream:
                 reason = f"the server answered HTTP {status}"
             except (OSError, ConnectionClosed, InvalidHandshake, ValueError) as error:
                 reason = _plain(error)
+            finally:
+                self._socket = None
             attempt += 1
             await self._pause(attempt, reason)
 

@@ -1,42 +1,47 @@
 """The console: it listens to one server and passes on what you ask of it."""
 
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
-from typing import ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, cast
 
-from textual import work
-from textual.app import App, get_system_commands_provider
+from textual.app import SystemCommand, get_system_commands_provider
 from textual.binding import Binding, BindingType
 from textual.notifications import SeverityLevel
-from textual.reactive import reactive
+from textual.screen import Screen
+from textual.theme import Theme
 
-from common.api import DoctorReport
-from common.client import Client
-from common.events import Error, Event, Level, Welcome
+from common.link import Link
 from common.problems import ClientError, Refused, Unauthorized
-from common.stream import EventStream, Link
 from tui.commands import Commands, explained
+from tui.connection import Connected
 from tui.messages import (
-    EventArrived,
-    LevelArrived,
+    EventsArrived,
+    FiguresArrived,
     LinkChanged,
     ProfilesArrived,
     Rejected,
     ReportArrived,
     RequestDone,
     RequestFailed,
+    RoundTripMeasured,
     StatusArrived,
 )
 from tui.places import PLACES, Place
-from tui.screens.choose import ChooseProfile
-from tui.screens.doctor import DoctorScreen
-from tui.screens.help import HelpScreen
-from tui.screens.listen import ListenScreen
 from tui.screens.place import PlaceScreen
-from tui.state import State, after, known, linked
+from tui.settings import Settings, load, remember_theme
+from tui.state import State, linked
+
+if TYPE_CHECKING:
+    from common.events import Event
+    from tui.screens.listen import ListenScreen
 
 
-class Console(App[None]):
+class Console(Connected):
     """Workers talk to the server and post facts; handlers fold them into `state`."""
 
     TITLE = "Speech to text"
@@ -45,26 +50,54 @@ class Console(App[None]):
     DEFAULT_MODE = PLACES[0].name
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
-            place.key,
-            f"go('{place.name}')",
-            place.title,
-            id=place.id,
+            "r",
+            "reconnect",
+            "Reconnect",
+            id="link.reconnect",
             show=False,
-            tooltip=place.tooltip,
-        )
-        for place in PLACES
+            tooltip="Try the connection now instead of waiting",
+        ),
+        Binding(
+            "question_mark,f1",
+            "show_help",
+            "Help",
+            id="app.help",
+            key_display="?",
+            tooltip="Explain the keys and the signs",
+        ),
+        Binding("q", "quit", "Quit", id="app.quit", tooltip="Leave; the server goes on"),
+        *(
+            Binding(
+                place.key,
+                f"go('{place.name}')",
+                place.title,
+                id=place.id,
+                show=False,
+                tooltip=place.tooltip,
+            )
+            for place in PLACES
+        ),
     ]
 
-    state: reactive[State] = reactive(State)
+    def __init__(
+        self,
+        url: str = "http://127.0.0.1:8000",
+        token: str | None = None,
+        *,
+        config: Path | None = None,
+    ) -> None:
+        """
+        Args:
+            url: the server's address.
+            token: its token, where it wants one.
+            config: the file of `tui.settings`; None remembers nothing.
 
-    def __init__(self, url: str = "http://127.0.0.1:8000", token: str | None = None) -> None:
-        super().__init__()
-        self.set_reactive(Console.state, State(url=url))
+        """
+        super().__init__(url, token)
         self.seen: dict[str, PlaceScreen] = {}
         """The places that have been shown, by name."""
-        self._token = token
-        self._client: Client | None = None
-        self._stream: EventStream | None = None
+        self._config = config
+        self.settings = load(config) if config else Settings()
         for place in PLACES:
             self.add_mode(place.name, partial(self._open, place))
 
@@ -76,17 +109,47 @@ class Console(App[None]):
     @property
     def home(self) -> ListenScreen:
         """Return the place where one begins."""
-        home = self.seen[self.DEFAULT_MODE]
-        assert isinstance(home, ListenScreen)
-        return home
+        return cast("ListenScreen", self.seen[self.DEFAULT_MODE])
 
     def on_mount(self) -> None:
+        settings = self.settings
+        if not settings.motion and "TEXTUAL_ANIMATIONS" not in os.environ:
+            self.animation_level = "none"
+        if settings.theme in self.available_themes:
+            self.theme = settings.theme
+        self.set_keymap(dict(settings.keys))
+        self.theme_changed_signal.subscribe(self, self._remember)
         # After the first paint: the network may take its time.
         self.call_after_refresh(self.follow)
+        self.call_after_refresh(self._tell_of_settings)
 
-    async def on_unmount(self) -> None:
-        if self._client:
-            await self._client.aclose()
+    def _tell_of_settings(self) -> None:
+        settings = self.settings
+        told = [*settings.faults]
+        if settings.theme and settings.theme not in self.available_themes:
+            told.append(f"there is no theme {settings.theme!r}; ctrl+p lists those there are")
+        if settings.keys:
+            from tui.keys import faults
+
+            told += faults(settings.keys)
+        for fault in told:
+            self.tell(fault, "Settings", "warning")
+
+    def _remember(self, theme: Theme) -> None:
+        if self._config is None or theme.name == self.settings.theme:
+            return
+        self.settings = replace(self.settings, theme=theme.name)
+        try:
+            remember_theme(self._config, theme.name)
+        except (OSError, ValueError) as error:
+            self.tell(f"the theme can't be remembered: {error}", "Settings", "warning")
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Offer what isn't a key of ours already."""
+        ours = {"Quit", "Keys"}
+        for command in super().get_system_commands(screen):
+            if command.title not in ours:
+                yield command
 
     def watch_state(self, state: State) -> None:
         # While the app ends, news may still arrive when the widgets have gone.
@@ -98,87 +161,6 @@ class Console(App[None]):
         """Go to a place."""
         await self.switch_mode(place)
 
-    async def switch_server(self, url: str, token: str | None) -> None:
-        """Leave the server and follow another one."""
-        self.workers.cancel_node(self)
-        if self._client:
-            await self._client.aclose()
-        self._client = self._stream = None
-        self._token = token
-        self.state = State(url=url)
-        self.follow()
-
-    @property
-    def client(self) -> Client:
-        """The connection to the server, made when first needed: TLS takes a moment to set up."""
-        if self._client is None:
-            self._client = Client(self.state.url, self._token)
-        return self._client
-
-    @work(exclusive=True, group="events")
-    async def follow(self) -> None:
-        """Pass on the server's events until the app ends or the server refuses us."""
-        since = self._stream.seq if self._stream else None
-        self._stream = self.client.events(since=since)
-        self._stream.on_link = self._pass_on
-        try:
-            async for event in self._stream:
-                if isinstance(event, Level):
-                    self.post_message(LevelArrived(event))
-                else:
-                    self.post_message(EventArrived(event))
-        except Refused as error:
-            self.post_message(Rejected(error))
-
-    def _pass_on(self, link: Link) -> None:
-        self.post_message(LinkChanged(link))
-
-    @work(exclusive=True, group="status")
-    async def ask_status(self) -> None:
-        """Ask the server for its whole state."""
-        try:
-            self.post_message(StatusArrived(await self.client.status()))
-        except ClientError as error:
-            self.post_message(RequestFailed("status", error))
-
-    @work(exclusive=True, group="profiles")
-    async def ask_profiles(self) -> None:
-        """Ask the server which profiles it has."""
-        try:
-            self.post_message(ProfilesArrived(await self.client.profiles()))
-        except ClientError as error:
-            self.post_message(RequestFailed("list of profiles", error))
-
-    @work(exclusive=True, group="doctor")
-    async def ask_doctor(self) -> None:
-        """Have the server look at its own machine."""
-        report: DoctorReport | ClientError
-        try:
-            report = await self.client.doctor()
-        except ClientError as error:
-            report = error
-        self.post_message(ReportArrived(report))
-
-    @work(group="session")
-    async def start(self, *, restart: bool = False) -> None:
-        """Have the server listen, with the chosen profile."""
-        try:
-            await self.client.start(self.state.wanted, restart=restart)
-        except ClientError as error:
-            self.post_message(RequestFailed("start", error))
-        else:
-            self.post_message(RequestDone())
-
-    @work(group="session")
-    async def stop(self) -> None:
-        """Have the server stop listening; what was said is delivered first."""
-        try:
-            await self.client.stop()
-        except ClientError as error:
-            self.post_message(RequestFailed("stop", error))
-        else:
-            self.post_message(RequestDone())
-
     def on_link_changed(self, message: LinkChanged) -> None:
         self.state = linked(self.state, message.link)
 
@@ -188,30 +170,51 @@ class Console(App[None]):
         self.state = replace(self.state, refusal=why)
 
     def on_status_arrived(self, message: StatusArrived) -> None:
+        from tui.folding import known
+
         self.state = known(self.state, message.status)
 
-    def on_event_arrived(self, message: EventArrived) -> None:
-        self.state = after(message.event, self.state)
-        self._pass_round(message.event)
-        if isinstance(message.event, Welcome):
-            self.ask_status()
-        elif isinstance(message.event, Error):
-            fault = message.event
-            self.tell(fault.details, fault.error, "warning" if fault.recoverable else "error")
+    def on_figures_arrived(self, message: FiguresArrived) -> None:
+        self.state = replace(self.state, figures=message.figures)
 
-    def on_level_arrived(self, message: LevelArrived) -> None:
-        self._pass_round(message.level)
+    def on_round_trip_measured(self, message: RoundTripMeasured) -> None:
+        self.state = replace(self.state, round_trip=message.seconds)
 
-    def _pass_round(self, event: Event) -> None:
+    def on_events_arrived(self, message: EventsArrived) -> None:
+        from tui.folding import after
+
+        events = self.inbox.take()
+        state = self.state
+        for event in events:
+            state = after(event, state)
+        self.state = state
         for place in self.seen.values():
-            if place.is_mounted:
-                place.hear(event)
+            # While the app ends, news may still arrive when the widgets have gone.
+            if place.is_mounted and self.is_running:
+                place.take(events)
+        for event in events:
+            self._react(event)
+
+    def _react(self, event: Event) -> None:
+        from common.events import Error, Welcome
+
+        if isinstance(event, Welcome):
+            self.ask_status()
+            self.look_at_figures()
+        elif isinstance(event, Error):
+            self.tell(event.details, event.error, "warning" if event.recoverable else "error")
+        elif self.state.running:
+            self.look_at_figures()
 
     def on_profiles_arrived(self, message: ProfilesArrived) -> None:
+        from tui.screens.choose import ChooseProfile
+
         current = self.state.wanted or self.state.profile
         self.push_screen(ChooseProfile(message.profiles, current), self._chosen)
 
     async def on_report_arrived(self, message: ReportArrived) -> None:
+        from tui.screens.doctor import DoctorScreen
+
         if not isinstance(self.screen, DoctorScreen):
             return  # It was closed meanwhile.
         if isinstance(message.report, ClientError):
@@ -244,35 +247,49 @@ class Console(App[None]):
         else:
             self.start()
 
+    async def action_quit(self) -> None:
+        """Leave; asks if that breaks something off."""
+        from tui.screens.confirm import Confirm
+
+        busy = next((place.busy for place in self.seen.values() if place.busy), "")
+        if busy:
+            question = Confirm("Leave, and end that?", "Leave", busy)
+            self.push_screen(question, lambda yes: self.exit() if yes else None)
+        else:
+            self.exit()
+
     def action_choose_profile(self) -> None:
         self.ask_profiles()
 
     async def action_show_doctor(self) -> None:
+        from tui.screens.doctor import DoctorScreen
+
         await self.push_screen(DoctorScreen())
         self.ask_doctor()
 
     def action_ask_doctor(self) -> None:
         """Ask again, with its screen open."""
+        from tui.screens.doctor import DoctorScreen
+
         if isinstance(self.screen, DoctorScreen):
             self.screen.wait()
             self.ask_doctor()
 
     def action_reconnect(self) -> None:
-        """Try again now, if there is anything to try."""
+        self.reconnect()
         if self.state.refusal:
             self.state = replace(self.state, refusal="", link=Link("connecting"))
-            self.follow()
-        elif self._stream:
-            self._stream.retry_now()
 
     def action_show_help(self) -> None:
-        keys = (
+        from tui.screens.help import HelpScreen
+
+        shown = (
             (self.get_key_display(active.binding), active.binding.tooltip)
             for active in explained(self.screen)
         )
         here = self.screen
         signs = here.SIGNS if isinstance(here, PlaceScreen) else ()
-        self.push_screen(HelpScreen(keys, signs))
+        self.push_screen(HelpScreen(shown, signs))
 
     def _chosen(self, name: str | None) -> None:
         if name is None:

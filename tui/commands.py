@@ -10,9 +10,16 @@ from textual.types import IgnoreReturnCallbackType
 
 
 def explained(screen: Screen[object]) -> Iterator[ActiveBinding]:
-    """Yield the bindings in force on a screen that have an id and a tooltip, each once."""
+    """Yield the bindings in force on a screen that have an id and a tooltip, each once.
+
+    The screen's own come first, then those of the widget that has the focus, then the app's.
+    """
+
+    def order(active: ActiveBinding) -> int:
+        return 0 if active.node is screen else 2 if active.node is screen.app else 1
+
     seen = set()
-    for active in screen.active_bindings.values():
+    for active in sorted(screen.active_bindings.values(), key=order):
         binding = active.binding
         if binding.id and binding.tooltip and binding.id not in seen:
             seen.add(binding.id)

@@ -1,43 +1,20 @@
 """Facts from the server, as Textual messages. Only their handlers change what is seen."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from textual.message import Message
 
-from common.api import DoctorReport, Profiles, Status
-from common.events import Event, Level, Transcription
+from common.link import Link
 from common.problems import ClientError, Refused
-from common.stream import Link
+
+if TYPE_CHECKING:
+    from common.api import DoctorReport, Profiles, Status, TranscriptionStatus
 
 
-class EventArrived(Message):
-    """The server told something that happened."""
-
-    def __init__(self, event: Event) -> None:
-        self.event = event
-        super().__init__()
-
-    def can_replace(self, message: Message) -> bool:
-        """Let a newer reading of the same words replace a partial that was not yet shown."""
-        mine = self.event
-        theirs = message.event if isinstance(message, EventArrived) else None
-        return (
-            isinstance(mine, Transcription)
-            and isinstance(theirs, Transcription)
-            and not mine.is_final
-            and (mine.session_id, mine.utterance_id) == (theirs.session_id, theirs.utterance_id)
-        )
-
-
-class LevelArrived(Message):
-    """It is this loud now. A newer one of the same session makes an older one moot."""
-
-    def __init__(self, level: Level) -> None:
-        self.level = level
-        super().__init__()
-
-    def can_replace(self, message: Message) -> bool:
-        return (
-            isinstance(message, LevelArrived) and message.level.session_id == self.level.session_id
-        )
+class EventsArrived(Message):
+    """The server told something: it is in the app's inbox."""
 
 
 class LinkChanged(Message):
@@ -61,6 +38,22 @@ class StatusArrived(Message):
 
     def __init__(self, status: Status) -> None:
         self.status = status
+        super().__init__()
+
+
+class FiguresArrived(Message):
+    """The server told how it does."""
+
+    def __init__(self, figures: TranscriptionStatus) -> None:
+        self.figures = figures
+        super().__init__()
+
+
+class RoundTripMeasured(Message):
+    """The server answered a ping."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
         super().__init__()
 
 

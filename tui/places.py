@@ -26,15 +26,36 @@ class Place:
         """Return the id of the binding that goes there."""
         return f"place.{self.name}"
 
+    def load(self) -> "type[PlaceScreen]":
+        """Load the screen's class."""
+        module, _, kind = self.screen.partition(":")
+        loaded: type[PlaceScreen] = getattr(import_module(module), kind)
+        return loaded
+
     def make(self) -> "PlaceScreen":
         """Load and make the screen."""
-        module, _, kind = self.screen.partition(":")
-        screen: PlaceScreen = getattr(import_module(module), kind)(name=self.name)
-        return screen
+        return self.load()(name=self.name)
 
 
 PLACES = (
     Place("listen", "Listen", "1", "tui.screens.listen:ListenScreen", "Go to what is said"),
-    Place("history", "History", "3", "tui.screens.history:HistoryScreen", "Go to what was said"),
+    Place("profiles", "Profiles", "2", "tui.screens.profiles:ProfilesScreen", "Go to the profiles"),
+    Place(
+        "sessions",
+        "Sessions",
+        "3",
+        "tui.screens.sessions:SessionsScreen",
+        "Go to what listens, and to what",
+    ),
+    Place("models", "Models", "4", "tui.screens.models:ModelsScreen", "Go to engines and models"),
+    Place(
+        "diagnostics",
+        "Diagnostics",
+        "5",
+        "tui.screens.diagnostics:DiagnosticsScreen",
+        "Go to how the server does, and what it tells",
+    ),
+    Place("servers", "Servers", "6", "tui.screens.servers:ServersScreen", "Go to other servers"),
+    Place("history", "History", "7", "tui.screens.history:HistoryScreen", "Go to what was said"),
 )
 """In the order in which they are offered; the first is where one begins."""

@@ -34,3 +34,12 @@ def printable(text: str) -> str:
 def one_line(text: str) -> str:
     """Return the text printable and with its white space drawn together."""
     return " ".join(printable(text).split())
+
+
+def size(count: float) -> str:
+    """Return a number of bytes as people read it: ``1.6 GB``."""
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"

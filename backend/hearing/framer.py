@@ -32,7 +32,8 @@ class Framer:
         if not rate > 0 or channels < 1:
             raise ValueError(f"{rate} samples a second on {channels} channels is no sound")
         self._channels = channels
-        self._gain = gain
+        self.gain = gain
+        """May be changed between blocks."""
         self._resampler = (
             ResampleStream(rate, RATE, 1, "float32", QUALITY) if rate != RATE else None
         )
@@ -61,7 +62,7 @@ class Framer:
         yield from self._cut(np.concatenate([sound, np.zeros(missing, np.int16)]))
 
     def _mono(self, block: Block) -> Samples:
-        as_wanted = self._resampler is None and self._gain == 1 and self._channels == 1
+        as_wanted = self._resampler is None and self.gain == 1 and self._channels == 1
         if as_wanted and block.dtype == np.int16:
             return block[:, 0].astype(np.int16, copy=False)
         sound = block.astype(np.float32)
@@ -73,7 +74,7 @@ class Framer:
         return self._to_int16(mono)
 
     def _to_int16(self, sound: npt.NDArray[np.float32]) -> Samples:
-        scaled = np.rint(sound * (32768 * self._gain))
+        scaled = np.rint(sound * (32768 * self.gain))
         samples: Samples = np.clip(scaled, -32768, 32767).astype(np.int16)
         return samples
 

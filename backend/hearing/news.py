@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from backend.hearing import Detector
+from common.profile import Profile
+
 
 @dataclass(frozen=True, slots=True)
 class Lost:
@@ -41,4 +44,13 @@ class Sounded:
     """Sound came again after a `FellSilent`."""
 
 
-News = Lost | Returned | Overran | FellSilent | Sounded
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """The sound after it is heard by other settings."""
+
+    profile: Profile
+    detector: Detector | None
+    """A new one, as the profile wants it."""
+
+
+News = Lost | Returned | Overran | FellSilent | Sounded | Tuned

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from backend.hearing import FRAME, RATE, Detector, Samples, Scores
+from backend.hearing.cutting import quietest
 from backend.hearing.floor import NoiseFloor
 from common.profile import VadPart
 
@@ -34,12 +35,6 @@ TAIL = 0.16
 """Seconds kept after the last speech of an utterance: last consonants, a little room. After as
 much silence the utterance is given as `Growing.paused`."""
 TAIL_FRAMES = round(TAIL * RATE / FRAME)
-CUT_WITHIN = 5.0
-"""Seconds at the end of a too long utterance in which the quietest place is sought, but not
-more than its last third."""
-QUIET = 4
-"""Frames over which a place's quietness is judged: less than a pause between words, more than
-the closure of a plosive."""
 LOUDNESS_EVERY = 2
 """Frames between two `Loudness`: 15.6 a second."""
 FLOOR_DBFS = -100.0
@@ -157,6 +152,8 @@ class _Speech:
     """What `last` was then."""
     given: int = 0
     """Number of the last piece that was cut off and given."""
+    proven: bool = False
+    """It is speech by the settings of before: others can't undo it."""
 
 
 class Segmenter:
@@ -174,13 +171,7 @@ class Segmenter:
             partial_interval: seconds of new sound between two `Growing`; None for none.
 
         """
-        self._detector = detector
-        self._confirm_by = CONFIRM_BY if detector else 1
-        self._min_speech = _frames(vad.min_speech_duration)
-        self._min_silence = _frames(vad.min_silence_duration)
-        self._pre_speech = round(vad.pre_speech * RATE / FRAME)
-        self._max_utterance = _frames(vad.max_utterance)
-        self._partial = _frames(partial_interval) if partial_interval else None
+        self._set(detector, vad, partial_interval)
         self._heard = 0
         self._kept: list[_Kept] = []
         self._recent: deque[bool] = deque(maxlen=CONFIRM_WITHIN)
@@ -206,13 +197,36 @@ class Segmenter:
 
         A generator: the frame is heard as its facts are read. The frame is kept, not copied.
         """
-        scores = self._detector(frame) if self._detector else None
+        scores = self.detector(frame) if self.detector else None
         kept = self._keep(frame, scores)
         if self._speech:
             yield from self._go_on(self._speech, kept)
         else:
             yield from self._wait(kept)
         yield from self._tell_loudness(kept, scores or Scores(0.0))
+
+    def tune(
+        self, detector: Detector | None, vad: VadPart, partial_interval: float | None
+    ) -> Iterator[Heard]:
+        """Go by other settings from the next frame on; what is being said is kept.
+
+        Only where a detector comes or goes is what is in progress finished first.
+        """
+        if (detector is None) != (self.detector is None):
+            yield from self.flush()
+        elif self._speech and self._speech_before(self._heard, self._speech):
+            self._speech.proven = True
+        self._set(detector, vad, partial_interval)
+
+    def _set(self, detector: Detector | None, vad: VadPart, partial_interval: float | None) -> None:
+        self.detector = detector
+        """Who judges now."""
+        self._confirm_by = CONFIRM_BY if detector else 1
+        self._min_speech = _frames(vad.min_speech_duration)
+        self._min_silence = _frames(vad.min_silence_duration)
+        self._pre_speech = round(vad.pre_speech * RATE / FRAME)
+        self._max_utterance = _frames(vad.max_utterance)
+        self._partial = _frames(partial_interval) if partial_interval else None
 
     def flush(self) -> Iterator[Heard]:
         """Finish what is in progress: the sound has ended, or its text is wanted now.
@@ -231,7 +245,7 @@ class Segmenter:
         sound = frame.astype(np.float32)
         power, peak = float(sound @ sound) / FRAME, float(np.abs(sound).max())
         self.score = score = scores.speech if scores else 1.0
-        voiced = self._detector is None or score >= self._detector.hold
+        voiced = self.detector is None or score >= self.detector.hold
         kept = _Kept(frame, power, peak, score, voiced)
         self._kept.append(kept)
         self._floor.take(power)
@@ -239,8 +253,8 @@ class Segmenter:
         return kept
 
     def _wait(self, kept: _Kept) -> Iterator[Heard]:
-        self._recent.append(self._detector is None or kept.score >= self._detector.start)
-        plain = self._detector is not None and kept.score >= self._detector.at_once
+        self._recent.append(self.detector is None or kept.score >= self.detector.start)
+        plain = self.detector is not None and kept.score >= self.detector.at_once
         if plain or self._recent.count(True) >= self._confirm_by:
             yield from self._begin()
         else:
@@ -256,7 +270,7 @@ class Segmenter:
         self._recent.clear()
         self._numbers += 1
         self._speech = _Speech(first, self._heard - 1, self._numbers, first, self._heard)
-        if self._detector:
+        if self.detector:
             yield SpeechBegan(confidence, _seconds(first), self._numbers)
 
     def _go_on(self, speech: _Speech, kept: _Kept) -> Iterator[Heard]:
@@ -294,7 +308,7 @@ class Segmenter:
         bounds = self._speech_before(self._heard, speech)
         number = speech.utterance if bounds else speech.given or speech.utterance
         self._speech = None
-        if self._detector:
+        if self.detector:
             start, end = _seconds(speech.began), _seconds(speech.last + 1)
             yield SpeechFinished(start, end, number, heard=bounds is not None or speech.given > 0)
         if bounds:
@@ -326,16 +340,17 @@ class Segmenter:
         if speech.first is None:
             return None
         first, last = speech.first, max(self._voiced(speech.first, place), default=-1)
-        if last < first or not (speech.given or self._is_speech(first, last)):
+        certain = speech.given or speech.proven
+        if last < first or not (certain or self._is_speech(first, last)):
             return None
         return _seconds(first), _seconds(last + 1)
 
     def _is_speech(self, first: int, last: int) -> bool:
-        if self._detector is None:
+        if self.detector is None:
             return True
         kept_from = self._kept_from
         kept = self._kept[first - kept_from : last + 1 - kept_from]
-        sure = sum(frame.score >= self._detector.sure for frame in kept)
+        sure = sum(frame.score >= self.detector.sure for frame in kept)
         wanted = max(SURE_BY, SURE_SHARE * min(len(kept), _frames(SURE_WITHIN)))
         return len(kept) >= self._min_speech and sure >= wanted
 
@@ -369,26 +384,10 @@ class Segmenter:
             self._loudest = (kept.power, kept.peak)
             return
         rms = math.sqrt((power + kept.power) / LOUDNESS_EVERY)
-        speaking = self._speech is not None and self._detector is not None
-        threshold = self._detector.start if self._detector else None
+        speaking = self._speech is not None and self.detector is not None
+        threshold = self.detector.start if self.detector else None
         loudest, floor = _dbfs(max(peak, kept.peak)), _dbfs(math.sqrt(self._floor.power))
         yield Loudness(_dbfs(rms), loudest, scores, speaking, self.seconds, threshold, floor)
-
-
-def quietest(powers: list[float]) -> int:
-    """Return how many frames to cut off, so that the cut falls in the quietest place.
-
-    Looks at the end of the frames, as `CUT_WITHIN` says; of places equally quiet it takes
-    the last. At least `QUIET` frames stay on either side.
-
-    Args:
-        powers: mean square of each frame, at least ``3 * QUIET`` of them.
-
-    """
-    within = max(2 * QUIET, min(_frames(CUT_WITHIN), len(powers) // 3))
-    smooth = np.convolve(powers[-within:], np.ones(QUIET), mode="valid")
-    latest = int(np.argmin(smooth[::-1]))
-    return len(powers) - QUIET // 2 - latest
 
 
 def _joined(kept: list[_Kept]) -> Samples:

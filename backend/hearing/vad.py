@@ -56,15 +56,21 @@ class WebRtc:
             from webrtcvad import Vad
         except ImportError as error:
             raise _missing("WebRTC", "webrtcvad-wheels") from error
+        self.at_once = math.inf
+        self._judge = Vad()
+        self._votes: deque[bool] = deque()
+        self._rest = b""
+        self.tune(vad)
+
+    def tune(self, vad: VadPart) -> None:
+        """Judge by other settings from the next frame on."""
         duration = vad.parameters.frame_duration_ms
         self.start = 0.9 - 0.5 * vad.sensitivity
-        self.at_once = math.inf
         self.hold = self.start / 2
         self.sure = self.start
-        self._judge = Vad(webrtc_aggressiveness(vad))
+        self._judge.set_mode(webrtc_aggressiveness(vad))
         self._bytes = RATE * duration // 1000 * 2
-        self._votes: deque[bool] = deque(maxlen=round(WEBRTC_MEMORY * 1000 / duration))
-        self._rest = b""
+        self._votes = deque(self._votes, maxlen=round(WEBRTC_MEMORY * 1000 / duration))
 
     def __call__(self, frame: Samples) -> Scores:
         """Score the next frame, by those of WebRTC's own frames that end in it."""
@@ -83,14 +89,18 @@ class Silero:
 
     def __init__(self, vad: VadPart) -> None:
         """Set up for a stream; the first one loads the network. Raises `DetectorError`."""
-        self.start = silero_threshold(vad)
         self.at_once = math.inf
-        self.hold = 0.7 * self.start
-        self.sure = self.start + 0.86 * (1 - self.start)
+        self.tune(vad)
         self._network = _silero()
         self._state = np.zeros((2, 1, 128), np.float32)
         self._sound = np.zeros((1, SILERO_CONTEXT), np.float32)
         self._peak = 0.0
+
+    def tune(self, vad: VadPart) -> None:
+        """Judge by other settings from the next frame on."""
+        self.start = silero_threshold(vad)
+        self.hold = 0.7 * self.start
+        self.sure = self.start + 0.86 * (1 - self.start)
 
     def __call__(self, frame: Samples) -> Scores:
         """Score the next frame with the network's probability."""
@@ -121,10 +131,16 @@ class Combined:
     def __init__(self, vad: VadPart) -> None:
         """Set up both for a stream. Raises `DetectorError`."""
         self._webrtc, self._silero = WebRtc(vad), Silero(vad)
+        self._floor = NoiseFloor()
+        self.tune(vad)
+
+    def tune(self, vad: VadPart) -> None:
+        """Judge by other settings from the next frame on."""
+        self._webrtc.tune(vad)
+        self._silero.tune(vad)
         self.start = self.hold = 0.6 * self._silero.start
         self.at_once = 2 * self.start
         self.sure = self._silero.sure
-        self._floor = NoiseFloor()
 
     def __call__(self, frame: Samples) -> Scores:
         """Score the next frame with both."""
@@ -150,6 +166,18 @@ def make(vad: VadPart) -> Detector | None:
             return Silero(vad)
         case "combined":
             return Combined(vad)
+
+
+def tuned(before: Detector | None, fresh: Detector | None, vad: VadPart) -> Detector | None:
+    """Return what judges a stream whose settings change to `vad`.
+
+    That is `fresh`, or `before` where both judge by the same means: it has heard the stream, and
+    a new one would be deaf for a moment.
+    """
+    if isinstance(before, WebRtc | Silero | Combined) and type(before) is type(fresh):
+        before.tune(vad)
+        return before
+    return fresh
 
 
 def silero_threshold(vad: VadPart) -> float:

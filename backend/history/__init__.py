@@ -42,14 +42,15 @@ class History:
         """Publishes an event: that writing fails."""
         self.forgotten: Callable[[Set[int]], None] = lambda numbers: None
         """Called with the numbers of finals that were deleted: nobody may be told them again."""
-        self.grew = asyncio.Event()
-        """Set when finals were committed; whoever waits for it clears it."""
+        self.grew: set[asyncio.Event] = set()
+        """Set when finals were committed; whoever waits for one clears it."""
         self._settings = settings
         self._on = settings.history
         self._off_because: str | None = None
         self._late: str | None = None
         self._first: int | None = None
         self._latest = 0
+        self._origin = 0
         self._pending: set[asyncio.Future[None]] = set()
         self._loop = asyncio.get_running_loop()
         folder = settings.data_dir
@@ -77,6 +78,7 @@ class History:
 
     def _begin_life(self, connection: Connection) -> None:
         self._first = tables.begin_life(connection, self._first, self._latest)
+        self._origin = tables.number(connection, "origin") or 0
 
     def close(self) -> None:
         """Write what waits and let go of the file. Blocking."""
@@ -84,6 +86,11 @@ class History:
             self._writer.close()
         self._readers.close()
         self._lock.give_back()
+
+    @property
+    def origin(self) -> str:
+        """What names this history among those of other servers."""
+        return f"{self._origin:012x}"
 
     @property
     def fault(self) -> str | None:
@@ -144,7 +151,8 @@ class History:
         self._late = None
         if done.exception():
             return
-        self.grew.set()
+        for event in self.grew:
+            event.set()
         if fault := done.result():
             self._complain("Sound not kept", fault)
 
@@ -173,7 +181,7 @@ class History:
 
     async def delete(self, seq: int) -> int:
         """Delete an utterance and its sound. Raises `Problem` 404 or 503."""
-        gone = await self._write(records.delete_one, seq)
+        gone = await self.ask(records.delete_one, seq)
         if not gone:
             raise unknown(seq)
         await self._forget(gone)
@@ -195,10 +203,10 @@ class History:
     async def _delete(self, session_id: str | None) -> int:
         """Delete in steps, so that what is said meanwhile needn't wait."""
         count, until = 0, self._latest
-        while gone := await self._write(records.delete_some, session_id, until):
+        while gone := await self.ask(records.delete_some, session_id, until):
             await self._forget(gone)
             count += len(gone)
-        await self._write(records.forget_sessions, session_id)
+        await self.ask(records.forget_sessions, session_id)
         return count
 
     async def _forget(self, gone: list[int]) -> None:
@@ -250,7 +258,8 @@ class History:
         """Have something written within a transaction. Raises `NotWritten`."""
         return await self._writer.submit(lambda connection: act(connection, *given))
 
-    async def _write(self, act: Callable[..., Value], *given: object) -> Value:
+    async def ask(self, act: Callable[..., Value], *given: object) -> Value:
+        """Do the same for a client. Raises `Problem` 503."""
         self._refuse_if_off()
         try:
             return await self.write(act, *given)

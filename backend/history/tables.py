@@ -5,6 +5,7 @@ process loses nothing, a power cut may lose the last commits but never damages w
 """
 
 import os
+import secrets
 import sqlite3
 import time
 from pathlib import Path
@@ -50,6 +51,16 @@ END;
 CREATE TRIGGER utterance_removed AFTER DELETE ON utterances BEGIN
   INSERT INTO spoken (spoken, rowid, text) VALUES ('delete', old.seq, old.text);
 END;
+CREATE TABLE places (name TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;  -- of sinks
+CREATE TABLE letters (      -- finals that a sink did not take
+  name TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  fault TEXT NOT NULL,
+  tries INTEGER NOT NULL,
+  given_up REAL NOT NULL,   -- Unix seconds
+  again INTEGER NOT NULL,
+  PRIMARY KEY (name, seq)
+) WITHOUT ROWID;
 CREATE TABLE numbers (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 """
 
@@ -115,6 +126,8 @@ def begin_life(connection: sqlite3.Connection, first: int | None, latest: int) -
         first = max(int(time.time() * 1000), taken)
     if number(connection, "floor") is None:
         set_number(connection, "floor", max(first, latest))
+    if number(connection, "origin") is None:
+        set_number(connection, "origin", secrets.randbits(48))
     set_number(connection, "taken", max(first, latest, taken) + AHEAD)
     connection.execute(
         "UPDATE sessions SET reason = ?, ended = coalesce("
@@ -135,7 +148,9 @@ def take_numbers(connection: sqlite3.Connection, seq: int) -> None:
 
 
 def number(connection: sqlite3.Connection, name: str) -> int | None:
-    """Return a number by its name: ``taken``, or the ``floor`` under which finals are missing."""
+    """Return a number by its name: ``taken`` in advance, the ``floor`` under which finals are
+    missing, or the ``origin`` that names this history among others.
+    """
     row = connection.execute("SELECT value FROM numbers WHERE name = ?", (name,)).fetchone()
     return row[0] if row else None
 

@@ -37,7 +37,7 @@ OWN_FAULTS = (
     sqlite3.InterfaceError,
     sqlite3.DataError,
 )
-"""What is wrong with a job, not with the file: it would never succeed."""
+"""What SQLite raises where something is wrong with a job, not with the file."""
 DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 CURES = {
     sqlite3.SQLITE_FULL: "the disk is full: make room, or set STT_SERVER_HISTORY_MB lower",
@@ -196,7 +196,10 @@ class Writer:
         for job in batch:
             try:
                 job.result, job.error = job.act(connection), None
-            except OWN_FAULTS as error:
+            except Exception as error:
+                if isinstance(error, sqlite3.Error | OSError) and not isinstance(error, OWN_FAULTS):
+                    raise
+                # The job's own fault: it would never succeed, and the others must.
                 log.exception("history: something can't be written")
                 job.error = error
         connection.execute("COMMIT")

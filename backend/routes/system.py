@@ -39,6 +39,7 @@ async def tell_health() -> Response:
 
 @health.get("/metrics")
 async def tell_metrics() -> Response:
+    await parts().sinks.refresh()
     return Response(exposition(parts()), content_type=CONTENT_TYPE)
 
 

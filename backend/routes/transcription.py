@@ -29,9 +29,11 @@ from common.api import (
     SessionOpened,
     SessionRequest,
     Sessions,
+    SessionTuned,
     TranscribeRequest,
     Transcript,
     TranscriptionStatus,
+    TuneRequest,
 )
 
 transcription = Blueprint("transcription", __name__, url_prefix="/api/v1/transcription")
@@ -73,6 +75,20 @@ async def list_sessions() -> Response:
 async def open_session() -> Response:
     session = await parts().sessions.open_for_chunks(await body(SessionRequest))
     return success("session opened", SessionOpened(session_id=session.session_id))
+
+
+@transcription.patch("/sessions/<session_id>")
+async def tune_session(session_id: str) -> Response:
+    wish = await body(TuneRequest)
+    session = await parts().sessions.tune(session_id, wish.custom_config)
+    return success(
+        "session changed",
+        SessionTuned(
+            session_id=session.session_id,
+            profile=session.name,
+            config=session.profile.model_dump(mode="json"),
+        ),
+    )
 
 
 @transcription.delete("/sessions/<session_id>")

@@ -11,7 +11,15 @@ from hypercorn.config import Config
 from quart import Quart, ResponseReturnValue, request, websocket
 from textual.pilot import Pilot
 
-from common.api import DoctorReport, Profiles, ProfileSummary, SessionInfo, Status
+from common.api import (
+    DoctorReport,
+    Profiles,
+    ProfileSummary,
+    SessionInfo,
+    Status,
+    TranscriptionStatus,
+    WakeWordStatus,
+)
 from common.events import (
     AudioStatus,
     EngineStatus,
@@ -22,6 +30,7 @@ from common.events import (
     Welcome,
     encode,
 )
+from common.sinks import SinkList, SinkStatus
 from tui.app import Console
 
 ENGINE = EngineStatus(
@@ -70,6 +79,9 @@ class Loopback:
         self.starts = 1
         self.profile = "vad-triggered"
         self.report = DoctorReport(version="9.9.9", healthy=True, findings=[])
+        self.figures = TranscriptionStatus(engine=ENGINE, queue_depth=0, sessions=[])
+        self.asked_figures = 0
+        self.wake_word: WakeWordStatus | None = None
         self.recent: list[Transcription] = []
         self.gap = False
         self.seq = 0
@@ -78,6 +90,7 @@ class Loopback:
         self.refusal: tuple[int, str, str] | None = None
         self.clients: dict[asyncio.Queue[str | None], asyncio.Event] = {}
         self.queries: list[dict[str, str]] = []
+        self.sinks: list[SinkStatus] = []
 
     async def open(self) -> None:
         config = Config()
@@ -141,6 +154,7 @@ class Loopback:
             sessions=[session] if self.running else [],
             engine=ENGINE,
             audio=AudioStatus(),
+            wake_word=self.wake_word,
         )
 
     def _app(self) -> Quart:
@@ -155,6 +169,15 @@ class Loopback:
         @app.get("/api/v1/system/status")
         async def status() -> ResponseReturnValue:
             return self.status().model_dump()
+
+        @app.get("/api/v1/transcription/status")
+        async def figures() -> ResponseReturnValue:
+            self.asked_figures += 1
+            return self.figures.model_dump()
+
+        @app.get("/api/v1/system/sinks")
+        async def sinks() -> ResponseReturnValue:
+            return SinkList(sinks=self.sinks).model_dump()
 
         @app.get("/api/v1/system/doctor")
         async def doctor() -> ResponseReturnValue:
@@ -197,14 +220,20 @@ class Loopback:
             if not self.gap and (event.seq or 0) > since:
                 queue.put_nowait(encode(event))
         gone = self.clients[queue] = asyncio.Event()
+        obeying = asyncio.create_task(self._obey(queue))
         try:
             while (text := await queue.get()) is not None:
                 await websocket.send(text)
             await websocket.close(1012, "restarting")
         finally:
+            obeying.cancel()
             self.clients.pop(queue, None)
             gone.set()
         return None
+
+    async def _obey(self, queue: asyncio.Queue[str | None]) -> None:
+        while await websocket.receive() == '{"command":"ping"}':
+            queue.put_nowait('{"event":"pong","timestamp":1}')
 
     def _welcome(self) -> Welcome:
         return Welcome(

@@ -164,7 +164,7 @@ async def test_help_opens_and_closes(server: Loopback, key: str) -> None:
     async with app.run_test(size=(100, 40)) as pilot:
         await pilot.press(key)
         await until(pilot, lambda: isinstance(app.screen, HelpScreen))
-        assert "Copy everything that was said" in screen_text(app)
+        assert "Copy everything that is shown" in screen_text(app)
         await pilot.press("escape")
         assert app.screen is app.home
 

@@ -19,7 +19,7 @@ async def test_a_command_is_found_by_its_name_and_obeyed(server: Loopback) -> No
     async with app.run_test(size=(100, 40)) as pilot:
         await connected(pilot, server)
         await pilot.press("ctrl+p")
-        await until(pilot, lambda: "Copy everything that was said" in screen_text(app))
+        await until(pilot, lambda: "Find words in the transcript" in screen_text(app))
         await pilot.press(*"start the")
         await until(pilot, lambda: "Start/stop" in screen_text(app))
         await pilot.pause()

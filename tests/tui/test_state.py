@@ -12,9 +12,10 @@ from common.events import (
     WakeWordTimeout,
     Welcome,
 )
-from common.stream import Link
+from common.link import Link
 from tests.tui.loopback import said
-from tui.state import State, after, known, linked, recovery, source_name
+from tui.folding import after, known
+from tui.state import State, linked, recovery, source_name
 
 READY = EngineStatus(name="pocketsphinx", state="ready")
 
@@ -67,8 +68,29 @@ def test_only_the_end_of_a_fault_is_a_recovery() -> None:
 
 
 def test_a_session_that_a_client_feeds_is_not_the_servers_own() -> None:
-    assert after(SessionStarted(session_id="x", source="stream"), State()) == State()
+    state = after(SessionStarted(session_id="x", source="stream"), State())
+    assert state == State(sources={"x": "stream"})
     assert known(State(), status(session("x", "upload"))).session_id is None
+
+
+def test_a_session_is_called_by_its_source_or_by_its_clients_name() -> None:
+    drawn, other = "0123456789ab", "ba9876543210"
+    state = State(sources={"s": "microphone", "f": "file:/x/talk.wav", drawn: "stream"})
+    names = [state.speaker(one) for one in ("s", "f", "kitchen", drawn, other, None)]
+    assert names == ["microphone", "talk.wav", "kitchen", "stream 0123", "earlier", "earlier"]
+
+
+def test_a_wake_word_is_waited_after_until_its_time_is_over() -> None:
+    heard = WakeWord(wake_word="jarvis", confidence=0.9, timeout=5, timestamp=100, session_id="s")
+    state = after(heard, State(skew=2, session_id="s"))
+    assert (state.wake, state.wake_until) == ("jarvis", 107)
+    assert after(WakeWordTimeout(), state).wake_until is None
+    assert after(said("yes", session_id="s"), state).wake == ""
+
+
+def test_a_partial_alone_changes_nothing() -> None:
+    state = State(session_id="s1")
+    assert after(said("hel", final=False), state) is state
 
 
 def test_another_sessions_end_leaves_ours_running() -> None:

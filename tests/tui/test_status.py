@@ -2,17 +2,17 @@ import pytest
 from textual.app import App, ComposeResult
 
 from common.events import AudioStatus, EngineStatus, ModelProgress
-from common.stream import Link
+from common.link import Link
 from tests.tui.loopback import ENGINE
 from tui.state import State
 from tui.widgets.status import (
     Status,
     duration,
     engine_rows,
-    latency_row,
     profile_row,
     progress_words,
     session_row,
+    speed_row,
 )
 
 
@@ -41,8 +41,8 @@ def test_a_model_on_its_way_shows_how_far_it_is() -> None:
 
 
 def test_the_session_tells_how_long_it_listens_and_to_what() -> None:
-    state = State(running=True, source="file:/x/a.wav", started=10, wake="jarvis")
-    assert session_row(state, 75)[1] == "● listening 1:05 · a.wav · heard “jarvis”"
+    state = State(running=True, source="file:/x/a.wav", started=10)
+    assert session_row(state, 75)[1] == "● listening 1:05 · a.wav"
     assert session_row(State(), 75)[1] == "○ stopped"
     assert session_row(State(doing="stopping"), 75)[1] == "stopping …"
 
@@ -71,8 +71,8 @@ def test_a_chosen_profile_is_told_apart_from_the_one_in_use() -> None:
 
 
 def test_latency_is_unknown_until_a_final_came() -> None:
-    assert latency_row(State())[1] == "-"
-    assert latency_row(State(latency=0.314))[1] == "0.31 s"
+    assert speed_row(State())[1] == "-"
+    assert speed_row(State(latency=0.314))[1] == "0.31 s"
 
 
 class Alone(App[None]):

@@ -7,7 +7,8 @@ from textual.pilot import Pilot
 
 from tests.tui.loopback import NOON, said, screen_text, until
 from tui.widgets.entries import Entry
-from tui.widgets.transcript import Transcript, mark
+from tui.widgets.pen import mark
+from tui.widgets.transcript import Transcript
 
 HOSTILE = [
     "[/]",
@@ -54,7 +55,7 @@ async def test_a_final_replaces_its_partial() -> None:
         app.transcript.hear(said("hello world"))
         await pilot.pause()
         clock = time.strftime("%H:%M:%S", time.localtime(NOON))
-        assert lines(pilot) == [f"{clock} ● hello world"]
+        assert lines(pilot) == [f" {clock} ● hello world"]
 
 
 async def test_the_stable_part_of_a_partial_is_brighter() -> None:
@@ -65,7 +66,7 @@ async def test_the_stable_part_of_a_partial_is_brighter() -> None:
         styles = {segment.text: segment.style for segment in app.transcript.render_line(0)}
         assert styles["sure"] == app.transcript.get_component_rich_style(
             "transcript--stable"
-        ) + styles["sure"].from_meta({"offset": (11, 0)})
+        ) + styles["sure"].from_meta({"offset": (12, 0)})
         assert {"sure", " and not"} <= styles.keys()
 
 
@@ -121,11 +122,11 @@ async def test_it_follows_its_end_unless_scrolled_back() -> None:
         show.hear(said("while away", "new"))
         await pilot.pause()
         assert lines(pilot)[0].endswith("number 0")
-        assert str(show.border_subtitle) == "1 new · end to follow"
+        assert (show.unseen, show.following) == (1, False)
         await pilot.press("end")
         show.hear(said("and back", "newer"))
         await until(pilot, lambda: lines(pilot)[-1].endswith("and back"))
-        assert str(show.border_subtitle) == ""
+        assert (show.unseen, show.following) == (0, True)
 
 
 async def test_a_growing_partial_stays_in_sight() -> None:
@@ -164,7 +165,7 @@ async def test_selected_words_are_copied_without_times_and_line_breaks() -> None
         app.transcript.hear(said("third", "u3"))
         await pilot.pause()
         assert len(lines(pilot)) == 4
-        await drag(pilot, (8, 0), (10, 2))
+        await drag(pilot, (9, 0), (11, 2))
         text = app.screen.get_selected_text()
         assert text is not None
         assert text.startswith("one\nthe second is long enough for two or")
@@ -176,7 +177,7 @@ async def test_wide_characters_are_selected_where_the_mouse_is() -> None:
     async with app.run_test(size=(40, 10)) as pilot:
         app.transcript.hear(said("日本語テキスト"))
         await pilot.pause()
-        await drag(pilot, (2, 0), (8, 0))
+        await drag(pilot, (3, 0), (9, 0))
         text = app.screen.get_selected_text()
         assert text is not None
         assert "日本語テキスト".startswith(text)
@@ -237,3 +238,139 @@ async def test_a_theme_change_draws_anew() -> None:
         before = app.transcript.render_line(0)
         app.theme = "textual-light"
         await until(pilot, lambda: app.transcript.render_line(0) != before)
+
+
+async def filled(app: Alone, count: int = 5) -> Transcript:
+    show = app.transcript
+    show.focus()
+    for number in range(count):
+        show.hear(said(f"number {number}", str(number)))
+    return show
+
+
+async def test_the_arrows_pick_utterances_and_pass_over_remarks() -> None:
+    app = Alone()
+    async with app.run_test() as pilot:
+        show = await filled(app, 3)
+        show.remark("in between")
+        show.hear(said("last", "last"))
+        await pilot.press("up")
+        assert [one.text for one in show.picked_entries()] == ["last"]
+        await pilot.press("up", "up")
+        assert [one.text for one in show.picked_entries()] == ["number 1"]
+        assert "▌" in lines(pilot)[1]
+        await pilot.press(*["up"] * 9, "down")
+        assert [one.text for one in show.picked_entries()] == ["number 1"]
+
+
+async def test_v_begins_a_range_and_ends_it() -> None:
+    app = Alone()
+    async with app.run_test() as pilot:
+        show = await filled(app)
+        await pilot.press("v", "up", "up")
+        assert [one.text for one in show.picked_entries()] == ["number 2", "number 3", "number 4"]
+        await pilot.press("v")
+        assert [one.text for one in show.picked_entries()] == ["number 2"]
+        await pilot.press("end")
+        assert show.picked_entries() == []
+        assert show.following
+
+
+async def test_what_is_picked_stays_in_sight_and_still_while_more_is_said() -> None:
+    app = Alone()
+    async with app.run_test(size=(60, 10)) as pilot:
+        show = await filled(app, 50)
+        await pilot.press("up")
+        for number in range(50, 80):
+            show.hear(said(f"number {number}", str(number)))
+        await pilot.pause()
+        assert any("number 49" in line for line in lines(pilot))
+        await pilot.press(*["up"] * 20)
+        await until(
+            pilot, lambda: any("▌" in line and "number 29" in line for line in lines(pilot))
+        )
+
+
+async def test_the_first_pick_is_what_is_seen() -> None:
+    app = Alone()
+    async with app.run_test(size=(60, 10)) as pilot:
+        show = await filled(app, 50)
+        await pilot.press("home")
+        await until(pilot, lambda: show.scroll_offset.y == 0)
+        await pilot.press("down")
+        assert [one.text for one in show.picked_entries()] == ["number 0"]
+
+
+async def test_what_is_found_is_highlighted_and_gone_to() -> None:
+    app = Alone()
+    async with app.run_test(size=(60, 10)) as pilot:
+        show = await filled(app, 50)
+        show.look_for("NUMBER 1")
+        assert str(show.search) == "11 of 11"
+        await until(pilot, lambda: any("number 19" in line for line in lines(pilot)))
+        here = {s.text: s.style for s in show.render_line(show.entries.top(19) - show.scroll_y)}
+        assert here["number 1"] != here["9"]
+        show.find(1)
+        await until(pilot, lambda: lines(pilot)[0].endswith("number 1"))
+        show.find(-1)
+        assert str(show.search) == "11 of 11"
+        show.hear(said("number 1 again", "again"))
+        assert str(show.search) == "11 of 12"
+        show.look_for("")
+        assert str(show.search) == ""
+
+
+async def test_what_is_filtered_out_takes_no_line_and_comes_back() -> None:
+    app = Alone()
+    async with app.run_test() as pilot:
+        show = await filled(app, 3)
+        show.sift(lambda entry: entry.text != "number 1")
+        show.hear(said("number 1", "late"))
+        await pilot.pause()
+        assert [line[-8:] for line in lines(pilot)] == ["number 0", "number 2"]
+        app.transcript.text_select_all()
+        assert app.screen.get_selected_text() == "number 0\nnumber 2"
+        show.sift(lambda entry: True)
+        await pilot.pause()
+        assert len(lines(pilot)) == 4
+
+
+async def test_speakers_are_named_where_there_is_more_than_one() -> None:
+    app = Alone()
+    async with app.run_test(size=(70, 10)) as pilot:
+        show = app.transcript
+        show.hear(said("hello"))
+        show.hear(said("hello too", session_id="kitchen"))
+        show.name_speakers(["s1", "kitchen"])
+        await pilot.pause()
+        assert [line[10:] for line in lines(pilot)] == ["● s1      hello", "● kitchen hello too"]
+        show.name_speakers(["kitchen"])
+        await pilot.pause()
+        assert [line[10:] for line in lines(pilot)] == ["● hello", "● hello too"]
+
+
+async def test_the_oldest_make_way_where_there_are_too_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tui.widgets.entries.MOST", 50)
+    app = Alone()
+    async with app.run_test(size=(60, 10)) as pilot:
+        show = await filled(app, 49)
+        await pilot.press("up", "up")
+        for number in range(49, 60):
+            show.hear(said(f"number {number}", str(number)))
+        await pilot.pause()
+        assert [one.text for one in show.picked_entries()] == ["number 47"]
+        assert len(show.entries) <= 51
+        assert show.entries.said()[-1] == "number 59"
+        assert show.entries.place(said("number 59", "59")) is None
+
+
+async def test_an_empty_page_lists_keys_in_a_column() -> None:
+    app = Alone()
+    async with app.run_test(size=(40, 10)) as pilot:
+        app.transcript.hint = "Nothing yet."
+        app.transcript.keys = (("s", "start"), ("p", "choose a profile"))
+        await pilot.pause()
+        shown = [line for line in lines(pilot) if "  " in line.strip()]
+        assert shown[0].index("start") == shown[1].index("choose")

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from pathlib import Path
 from typing import ClassVar
 
 from textual import getters, work
@@ -14,16 +13,19 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from common.events import Event, Transcription
-from common.export import FORMATS
 from common.history import HistoryPage, Utterance
 from common.problems import ClientError
-from tui.screens.pick import Pick
+from tui.screens.confirm import Confirm
+from tui.screens.export import ExportScreen
+from tui.screens.pick import Pick, offered
 from tui.screens.place import PlaceScreen
 from tui.state import State
 from tui.text import MUTED, one_line
 
 PAGE = 100
 """Utterances asked for at a time."""
+MOST = 1000
+"""Utterances asked for at a time where all of them are wanted."""
 PAUSE = 0.25
 """Seconds without a key after which a search is sent."""
 
@@ -58,10 +60,18 @@ class Forgotten(Message):
         super().__init__()
 
 
+class Gathered(Message):
+    """Everything that fits is here, oldest first."""
+
+    def __init__(self, found: list[Utterance]) -> None:
+        self.found = found
+        super().__init__()
+
+
 class Failed(Message):
     """The server refused, or wasn't there."""
 
-    def __init__(self, doing: str, error: ClientError | OSError) -> None:
+    def __init__(self, doing: str, error: ClientError) -> None:
         self.doing = doing
         self.error = error
         super().__init__()
@@ -82,14 +92,21 @@ class HistoryScreen(PlaceScreen):
             key_display="/",
             tooltip="Look for words by their beginnings; several in quotes in that order",
         ),
-        Binding("escape", "leave_search", "Back to the list", show=False),
+        Binding(
+            "escape",
+            "leave_search",
+            "List",
+            id="history.list",
+            show=False,
+            tooltip="Go back from the search to the list",
+        ),
         Binding("c", "copy", "Copy", id="history.copy", tooltip="Copy the utterance"),
         Binding(
             "e",
             "export",
             "Export",
             id="history.export",
-            tooltip="Write what was found to a file in the folder where the console was started",
+            tooltip="Write all that was found to a file, or copy it",
         ),
         Binding(
             "x,delete",
@@ -164,17 +181,13 @@ class HistoryScreen(PlaceScreen):
             self.post_message(Forgotten(count))
 
     @work(exclusive=True, group="export")
-    async def write(self, kind: str) -> None:
-        """Write what was found to a file that wasn't there before."""
-        path = Path(f"transcript-{datetime.now():%Y%m%d-%H%M%S}.{kind}").resolve()
+    async def gather(self, query: str) -> None:
+        """Ask the server for everything that fits, to write it to a file."""
+        found = self.app.client.history.search(query or None, order="oldest", limit=MOST)
         try:
-            text = await self.app.client.history.export(kind, self.field.value.strip() or None)
-            with path.open("x", encoding="utf-8") as file:
-                file.write(text)
-        except (ClientError, OSError) as error:
+            self.post_message(Gathered([said async for said in found]))
+        except ClientError as error:
             self.post_message(Failed("export", error))
-        else:
-            self.app.tell(str(path), "Written", "information")
 
     def on_page_arrived(self, message: PageArrived) -> None:
         self._asking = False
@@ -231,32 +244,37 @@ class HistoryScreen(PlaceScreen):
             self.notify("Copied.", timeout=2)
 
     def action_export(self) -> None:
-        kinds = [(kind, f"{form.title} (.{kind})") for kind, form in FORMATS.items()]
-        self.app.push_screen(Pick("Export as", kinds), self._export)
+        if self.found:
+            self.gather(self.field.value.strip())
+        else:
+            self.notify("There is nothing to export.", severity="warning")
 
-    def _export(self, kind: str | None) -> None:
-        if kind:
-            self.write(kind)
+    def on_gathered(self, message: Gathered) -> None:
+        self.app.push_screen(ExportScreen({"what was found": message.found}), self._exported)
+
+    def _exported(self, done: str | None) -> None:
+        if done:
+            self.app.tell(done, "Export", "information")
 
     def action_delete(self) -> None:
         if not (said := self._chosen()):
             return
         choices = [
-            ("utterance", f"This utterance: {one_line(said.text)[:40]}"),
-            ("session", f"Everything said in session {one_line(said.session_id or '')}"),
-            ("all", "All of history"),
+            (offered("This utterance", said.text), "utterance"),
+            (offered("Everything said in its session", said.session_id or ""), "session"),
+            (offered("All of history", "everything that was ever said"), "all"),
         ]
 
-        def agreed(what: str | None) -> None:
-            if what:
-                self.forget(what, said)
+        def agreed(sure: bool | None) -> None:
+            if sure:
+                self.forget("all", said)
 
         def chosen(what: str | None) -> None:
             if what == "all":
-                sure = [("", "Keep it"), ("all", "Delete everything that was ever said")]
-                self.app.push_screen(Pick("Are you sure?", sure), agreed)
-            else:
-                agreed(what)
+                question = Confirm("Delete everything that was ever said?", "Delete for good")
+                self.app.push_screen(question, agreed)
+            elif what:
+                self.forget(what, said)
 
         self.app.push_screen(Pick("Delete for good", choices), chosen)
 

@@ -1,49 +1,61 @@
 """The home screen: what is said, how it sounds, and how the server is doing."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
-from typing import ClassVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from textual import getters
 from textual.binding import Binding, BindingType
 from textual.containers import Container
+from textual.reactive import reactive
 from textual.widget import Widget
 
-from common.events import (
-    Error,
-    Event,
-    Level,
-    SessionStarted,
-    SessionStopped,
-    Transcription,
-    WakeWord,
-    WakeWordTimeout,
-    Welcome,
-)
 from tui.screens.place import PlaceScreen
-from tui.state import State, recovery, source_name
+from tui.sieve import Sieve
+from tui.state import State, recovery
+from tui.widgets.entries import Entries, Entry
+from tui.widgets.find import FindLine
 from tui.widgets.meter import Meter
+from tui.widgets.pen import MARKS, PICKED, UNFINISHED, UNMEASURED
+from tui.widgets.picking import Picked
 from tui.widgets.status import Status
-from tui.widgets.transcript import MARKS, UNFINISHED, UNMEASURED, Transcript
+from tui.widgets.tabs import SpeakerTabs
+from tui.widgets.transcript import Transcript
+
+if TYPE_CHECKING:
+    from common.events import Event, Level, Welcome
+    from common.export import Final
 
 GAP = "— some of what was said is missing here —"
 
+Keys = tuple[tuple[str, str], ...]
 
-def hint(state: State) -> str:
-    """Return what to say while nothing has been said: how things are and what to press."""
+
+def hint(state: State, sieve: Sieve) -> tuple[str, Keys]:
+    """Return what to say where nothing is shown: how things are, and what to press."""
     if state.refusal:
         return (
             f"{state.url} does not let this console in: {state.refusal}.\n\n"
-            "If it wants a token: quit with q and start again with --token TOKEN,\n"
-            "or set STT_CONSOLE_TOKEN. Press r to try again."
+            "If it wants a token: quit and start again with --token TOKEN,\n"
+            "or set STT_CONSOLE_TOKEN.\n",
+            (("r", "try again"), ("q", "quit")),
         )
     if not state.connected:
         return (
             f"No connection to {state.url} yet.\n\n"
-            "Is the server running there? Start it: stt-server"
+            "Is the server running there? Start it: stt-server\n",
+            (("r", "try now"), ("q", "quit")),
         )
+    if not sieve.lets_all_through:
+        return "Nothing was said that the filter lets through.\n", (("f", "change the filter"),)
     if state.running:
-        return "Listening. Say something."
-    return "Nothing has been said yet.\n\nPress s to start listening, p to choose a profile."
+        return "Listening. Say something.", ()
+    return (
+        "Nothing has been said yet.\n",
+        (("s", "start listening"), ("p", "choose a profile"), ("?", "see all the keys")),
+    )
 
 
 class ListenScreen(PlaceScreen):
@@ -55,8 +67,10 @@ class ListenScreen(PlaceScreen):
         *((sign, f"a final; the engine was {meaning}") for _, sign, _, meaning in MARKS),
         (UNMEASURED, "a final from an engine that doesn't measure how sure it is"),
         (UNFINISHED, "a partial: dim words may change, brighter ones won't"),
-        ("━┃", "loudness in dBFS, 0 the loudest, and the last peak"),
-        ("speech", "how likely the sound is speech, 0 to 1"),
+        (PICKED, "picked with the keys, to be copied or exported"),
+        ("━ ┃ ┊", "loudness in dBFS, 0 the loudest; the last peak; the room's own noise"),
+        ("⣀⣴⣿", "the loudness of the last ten seconds, bright where somebody spoke"),
+        ("━ │", "how likely the sound is speech, 0 to 1, and from where speech begins"),
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
@@ -74,11 +88,61 @@ class ListenScreen(PlaceScreen):
             tooltip="Choose how the server listens",
         ),
         Binding(
+            "slash",
+            "find",
+            "Find",
+            id="transcript.find",
+            key_display="/",
+            tooltip="Find words in the transcript",
+        ),
+        Binding(
+            "n",
+            "find_next(1)",
+            "Next",
+            id="transcript.next",
+            show=False,
+            tooltip="Go to the next place of the words that were found",
+        ),
+        Binding(
+            "N",
+            "find_next(-1)",
+            "Previous",
+            id="transcript.previous",
+            show=False,
+            tooltip="Go to the previous place of the words that were found",
+        ),
+        Binding(
+            "f",
+            "filter",
+            "Filter",
+            id="transcript.filter",
+            show=False,
+            tooltip="Show only what is sure, or doubtful, or of one session",
+        ),
+        Binding(
+            "right_square_bracket,right",
+            "tab(1)",
+            "Next session",
+            id="transcript.next_tab",
+            show=False,
+            key_display="]",
+            tooltip="Show the next session alone, where there is more than one",
+        ),
+        Binding(
+            "left_square_bracket,left",
+            "tab(-1)",
+            "Previous session",
+            id="transcript.previous_tab",
+            show=False,
+            key_display="[",
+            tooltip="Show the previous session alone",
+        ),
+        Binding(
             "c",
             "copy",
             "Copy",
             id="transcript.copy",
-            tooltip="Copy the selected words, or else the last utterance",
+            tooltip="Copy what is selected or picked, or else the last utterance",
         ),
         Binding(
             "C",
@@ -86,7 +150,22 @@ class ListenScreen(PlaceScreen):
             "Copy all",
             id="transcript.copy_all",
             show=False,
-            tooltip="Copy everything that was said",
+            tooltip="Copy everything that is shown",
+        ),
+        Binding(
+            "e",
+            "export",
+            "Export",
+            id="transcript.export",
+            tooltip="Write the transcript to a file, or copy it in a format of your choice",
+        ),
+        Binding(
+            "escape",
+            "let_go",
+            "Let go",
+            id="transcript.let_go",
+            show=False,
+            tooltip="Let go of what is picked; then of what was found",
         ),
         Binding(
             "d",
@@ -98,56 +177,161 @@ class ListenScreen(PlaceScreen):
         ),
     ]
 
+    sieve: reactive[Sieve] = reactive(Sieve, init=False)
     transcript = getters.query_one(Transcript)
     meter = getters.query_one(Meter)
+    tabs = getters.query_one(SpeakerTabs)
+    find_line = getters.query_one(FindLine)
+
+    def __init__(self, name: str | None = None) -> None:
+        super().__init__(name=name)
+        self._heard: dict[str | None, None] = {}
+        """The sessions that something was heard of, in order."""
+        self._pages: dict[str, tuple[Entries, dict[str | None, None]]] = {}
+        """The words of other servers, and their sessions, by address."""
 
     def contents(self) -> Iterable[Widget]:
         transcript = Transcript()
         transcript.border_title = "Transcript"
+        transcript.speaker = self._speaker
+        yield SpeakerTabs()
         yield transcript
+        yield FindLine()
         yield Container(Meter(), Status().data_bind(PlaceScreen.state), id="below")
 
-    def watch_state(self, before: State, state: State) -> None:
-        if self.is_mounted:
-            self.transcript.hint = hint(state)
-            gone = state.audio is not None and state.audio.gone
-            if gone or not (state.connected and state.running):
-                self.meter.level = None
-            if news := recovery(before.audio, state.audio):
-                self.transcript.remark(news)
-            if state.refusal and state.refusal != before.refusal and len(self.transcript.entries):
-                self.transcript.remark(f"refused: {state.refusal}", fault=True)
-
     def on_mount(self) -> None:
-        self.transcript.hint = hint(self.state)
+        self.find_line.display = False
+        self._give_hint()
+
+    def watch_state(self, before: State, state: State) -> None:
+        if not self.is_mounted:
+            return
+        if state.url != before.url:
+            self._turn_page(before.url, state.url)
+        self._give_hint()
+        if not self._hears:
+            self.meter.level = None
+        if news := recovery(before.audio, state.audio):
+            self.transcript.remark(news)
+        if state.refusal and state.refusal != before.refusal and len(self.transcript.entries):
+            self.transcript.remark(f"refused: {state.refusal}", fault=True)
+        if state.sources != before.sources:
+            self._name_speakers()
+
+    def _turn_page(self, left: str, url: str) -> None:
+        """Keep the words of the server that was left; show those of the other, if it has any."""
+        self._pages[left] = (self.transcript.entries, self._heard)
+        entries, self._heard = self._pages.pop(url, (Entries(), {}))
+        self.transcript.turn_to(entries)
+        self._name_speakers()
+
+    def watch_sieve(self, sieve: Sieve) -> None:
+        self.tabs.chosen = sieve.speaker
+        self.transcript.sift(self._shows)
+        self._give_hint()
+        self._describe()
+
+    def take(self, events: Iterable[Event]) -> None:
+        known = len(self._heard)
+        with self.transcript.growing():
+            for event in events:
+                self.hear(event)
+        if len(self._heard) != known:
+            self._name_speakers()
 
     def hear(self, event: Event) -> None:
-        show = self.transcript
+        from common.events import Level, Transcription, Welcome
+        from tui.telling import remark_of
+
         match event:
             case Level():
                 self._measure(event)
-            case Transcription() as said:
-                show.hear(said)
-            case Welcome() as welcome:
-                self._welcome(welcome)
-            case SessionStarted(source=source, profile=profile, timestamp=at):
-                how = f" with {profile}" if profile else ""
-                show.remark(f"listening to {source_name(source)}{how}", at=at)
-            case SessionStopped(reason=reason, timestamp=at):
-                show.remark(f"listening {reason}", at=at)
-            case WakeWord(wake_word=word, confidence=confidence, timestamp=at):
-                sure = "" if confidence is None else f" ({confidence:.2f})"
-                show.remark(f"wake word “{word}”{sure}", at=at)
-            case WakeWordTimeout(timestamp=at):
-                show.remark("nobody spoke after the wake word", at=at)
-            case Error(error=error, details=details, timestamp=at):
-                show.remark(f"{error}: {details}", fault=True, at=at)
+            case Transcription(session_id=session):
+                self._heard.setdefault(session)
+                self.transcript.hear(event)
+            case Welcome():
+                self._welcome(event)
+            case _:
+                if remark := remark_of(event):
+                    self.transcript.remark(*remark, at=event.timestamp)
+
+    def on_transcript_changed(self) -> None:
+        self._describe()
+
+    def on_find_line_typed(self, message: FindLine.Typed) -> None:
+        self.transcript.look_for(message.text)
+
+    def on_find_line_stepped(self, message: FindLine.Stepped) -> None:
+        self.transcript.find(1 if message.step > 0 else -1)
+
+    def on_find_line_closed(self, message: FindLine.Closed) -> None:
+        self.find_line.display = False
+        if not message.kept:
+            self.transcript.look_for("")
+        self.transcript.focus()
+        self._describe()
+
+    def on_speaker_tabs_chosen(self, message: SpeakerTabs.Chosen) -> None:
+        self.sieve = replace(self.sieve, speaker=message.speaker)
+
+    def action_find(self) -> None:
+        self.find_line.open()
+        self._describe()
+
+    def action_find_next(self, step: Literal[-1, 1]) -> None:
+        if self.transcript.search.text:
+            self.transcript.find(step)
+        else:
+            self.action_find()
+
+    def action_tab(self, step: int) -> None:
+        if self.tabs.display:
+            self.tabs.step(step)
+
+    def action_filter(self) -> None:
+        from tui.screens.filter import FilterScreen
+
+        def wanted(sieve: Sieve | None) -> None:
+            if sieve is not None:
+                self.sieve = sieve
+
+        self.app.push_screen(FilterScreen(self.sieve, self.tabs.speakers), wanted)
+
+    def action_let_go(self) -> None:
+        if self.get_selected_text():
+            self.clear_selection()
+        elif self.transcript.picked.cursor is not None:
+            self.transcript.picked = Picked()
+        elif self.transcript.search.text:
+            self.transcript.look_for("")
 
     def action_copy(self) -> None:
-        self._copy(self.get_selected_text() or self.transcript.entries.last_said())
+        picked = "\n".join(entry.text for entry in self.transcript.picked_entries())
+        self._copy(self.get_selected_text() or picked or self.transcript.entries.last_said())
 
     def action_copy_all(self) -> None:
-        self._copy("\n".join(self.transcript.entries.said()))
+        finals = self.transcript.entries.finals(shown=True)
+        self._copy("\n".join(final.text for final in finals))
+
+    def action_export(self) -> None:
+        from tui.screens.export import ExportScreen
+
+        entries = self.transcript.entries
+        everything = entries.finals()
+        parts: dict[str, list[Entry]] = {
+            "what is picked": [one for one in self.transcript.picked_entries() if one.is_final],
+            "what is shown": [] if self.sieve.lets_all_through else entries.finals(shown=True),
+            "everything": everything,
+        }
+        if not everything:
+            self.notify("There is nothing to export yet.", severity="warning")
+            return
+        named: dict[str, list[Final]] = {name: [*part] for name, part in parts.items() if part}
+        self.app.push_screen(ExportScreen(named), self._exported)
+
+    def _exported(self, done: str | None) -> None:
+        if done:
+            self.notify(done, markup=False)
 
     def _copy(self, text: str) -> None:
         if not text:
@@ -157,13 +341,52 @@ class ListenScreen(PlaceScreen):
         words = len(text.split())
         self.notify(f"Copied {words} {'word' if words == 1 else 'words'}.", timeout=2)
 
+    @property
+    def _hears(self) -> bool:
+        gone = self.state.audio is not None and self.state.audio.gone
+        return self.state.connected and self.state.running and not gone
+
     def _measure(self, level: Level) -> None:
         # Sessions that clients feed have levels, too; the meter is the server's own ear.
-        if self.state.running and level.session_id in (None, self.state.session_id):
+        if self._hears and level.session_id in (None, self.state.session_id):
             self.meter.level = level
 
     def _welcome(self, welcome: Welcome) -> None:
         if welcome.gap:
             self.transcript.remark(GAP, fault=True, at=welcome.timestamp)
         for said in welcome.recent:
+            self._heard.setdefault(said.session_id)
             self.transcript.hear(said)
+
+    def _speaker(self, session_id: str | None) -> str:
+        return self.state.speaker(session_id)
+
+    def _shows(self, entry: Entry) -> bool:
+        return self.sieve.shows(entry, self._speaker)
+
+    def _name_speakers(self) -> None:
+        names = tuple(dict.fromkeys(self._speaker(session) for session in self._heard))
+        self.tabs.speakers = names
+        self.transcript.name_speakers(list(names))
+        if self.sieve.speaker is not None:
+            kept = self.sieve.speaker if self.sieve.speaker in names else None
+            self.sieve = replace(self.sieve, speaker=kept)
+            self.transcript.sift(self._shows)
+
+    def _give_hint(self) -> None:
+        self.transcript.hint, self.transcript.keys = hint(self.state, self.sieve)
+
+    def _describe(self) -> None:
+        """Say on the border what is picked, found, left out and not yet seen."""
+        show = self.transcript
+        picked = len(show.picked_entries())
+        looking = show.search.text and not self.find_line.display
+        parts = [
+            f"{picked} picked" if show.picked.anchor is not None else "",
+            f"“{show.search.text}” {show.search}" if looking else "",
+            self.sieve.words,
+            f"{show.unseen} new" if show.unseen else "",
+            "" if show.following else "end to follow",
+        ]
+        show.border_subtitle = " · ".join(part for part in parts if part)
+        self.find_line.count.update(str(show.search))

@@ -1,7 +1,7 @@
-"""Choosing one of a few things, each a line."""
+"""Choosing one of a few."""
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Generic, TypeVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -10,11 +10,22 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from tui.text import MUTED, one_line
 
-class Pick(ModalScreen[str | None]):
-    """Ends with the first half of what was chosen, or None; the second half is what is shown."""
+Value = TypeVar("Value")
 
-    CSS_PATH = "pick.tcss"
+
+def offered(name: str, more: str = "") -> Content:
+    """Return how a choice is shown: its name, and beneath it what else there is to say."""
+    return Content.assemble(
+        (one_line(name), "bold"), (f"\n{one_line(more)}" if more else "", MUTED)
+    )
+
+
+class Pick(ModalScreen[Value | None], Generic[Value]):
+    """Ends with what was chosen, or None."""
+
+    CSS_PATH = "choose.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
             "escape,q",
@@ -26,20 +37,19 @@ class Pick(ModalScreen[str | None]):
         ),
     ]
 
-    def __init__(self, title: str, choices: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, title: str, choices: Sequence[tuple[Content, Value]]) -> None:
         super().__init__()
         self._title = title
         self._choices = choices
 
     def compose(self) -> ComposeResult:
-        listed = OptionList(*(Option(Content(text)) for _, text in self._choices))
-        listed.border_title = self._title
+        listed = OptionList(*(Option(shown) for shown, _ in self._choices))
+        listed.border_title = Content(one_line(self._title))
         listed.border_subtitle = "enter choose · esc back"
-        listed.highlighted = 0
         yield listed
 
     def on_option_list_option_selected(self, message: OptionList.OptionSelected) -> None:
-        self.dismiss(self._choices[message.option_index][0])
+        self.dismiss(self._choices[message.option_index][1])
 
     def action_leave(self) -> None:
         self.dismiss(None)

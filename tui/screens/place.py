@@ -1,53 +1,36 @@
 """What all places have in common: the line on top, the keys that work everywhere, the footer."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import getters
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.reactive import reactive
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Footer
 
-from common.events import Event
 from tui.state import State
 from tui.widgets.header import Header
 
 if TYPE_CHECKING:
+    from common.events import Event
     from tui.app import Console
 
 
 class PlaceScreen(Screen[None]):
     """One of `tui.places.PLACES`: yields its widgets in `contents`.
 
-    The app sets `state` and calls `hear` with every event, also while the place is out of sight
-    but has been shown once. It asks the server through ``self.app.client`` in workers of its own,
-    which post messages to it, and tells the user of faults with ``self.app.tell``.
+    The app sets `state` and calls `hear` with every event (of levels and partials with the
+    newest), also while the place is out of sight but has been shown once. A place asks the server
+    through ``self.app.client`` in workers of its own, which post messages to it, and tells the
+    user of faults with ``self.app.tell``.
     """
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (64, "-broad")]
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (11, "-low"), (20, "-tall")]
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "r",
-            "app.reconnect",
-            "Reconnect",
-            id="link.reconnect",
-            show=False,
-            tooltip="Try the connection now instead of waiting",
-        ),
-        Binding(
-            "question_mark,f1",
-            "app.show_help",
-            "Help",
-            id="app.help",
-            key_display="?",
-            tooltip="Explain the keys and the signs",
-        ),
-        Binding("q", "app.quit", "Quit", id="app.quit", tooltip="Leave; the server goes on"),
-    ]
     SIGNS: ClassVar[tuple[tuple[str, str], ...]] = ()
     """What is drawn here and what it means, for the help."""
 
@@ -60,9 +43,19 @@ class PlaceScreen(Screen[None]):
         yield from self.contents()
         yield Footer()
 
+    @property
+    def busy(self) -> str:
+        """Return what would be broken off if one left now; empty if nothing would."""
+        return ""
+
     def contents(self) -> Iterable[Widget]:
         """Yield what the place shows between the line on top and the footer."""
         return ()
+
+    def take(self, events: Iterable[Event]) -> None:
+        """Take in what the server told since the last time."""
+        for event in events:
+            self.hear(event)
 
     def hear(self, event: Event) -> None:
         """Take in what the server told: every event, levels included."""

@@ -1,31 +1,64 @@
 """The lines of the transcript: what was said, and remarks between. Pure."""
 
-from bisect import bisect_right
-from dataclasses import dataclass, field
-from typing import Literal
+from __future__ import annotations
 
-from common.events import Transcription
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
 from tui.text import printable
 from tui.wrapping import wrap
 
+if TYPE_CHECKING:
+    from common.events import Transcription
+
 Key = tuple[str | None, str]
-"""Session and utterance: two servers may number their utterances alike."""
+"""Session and utterance: two sessions may number their utterances alike."""
+
+MOST = 200_000
+"""Entries from which the oldest tenth is let go: a week of talk, about 200 MB."""
 
 
-@dataclass
+@dataclass(slots=True)
 class Entry:
-    """One utterance or one remark, broken into lines."""
+    """One utterance or one remark, broken into lines. A final is a `common.export.Final`."""
 
     kind: Literal["partial", "final", "note", "fault"]
     text: str
     """Printable."""
     at: float
-    """Unix seconds."""
+    """Unix seconds: when it was first seen."""
     confidence: float | None = None
     stable: int = 0
     """Characters of a partial that won't change."""
+    session_id: str | None = None
+    utterance_id: str = ""
+    timestamp: float = 0.0
+    """Unix seconds: when it became what it is."""
+    start: float = 0.0
+    """Seconds of the session's audio."""
+    end: float = 0.0
+    """Seconds of the session's audio."""
+    language: str | None = None
     lines: list[tuple[int, int]] = field(default_factory=list)
     """Offsets into the text; empty for an utterance that turned out to be nothing."""
+    hidden: bool = False
+    """It is filtered out."""
+
+    @property
+    def height(self) -> int:
+        return 0 if self.hidden else len(self.lines)
+
+    @property
+    def is_final(self) -> bool:
+        return self.kind == "final"
+
+    @property
+    def is_said(self) -> bool:
+        """Whether it is an utterance that can be seen."""
+        return self.height > 0 and self.kind in ("partial", "final")
 
     def wrap(self, width: int) -> None:
         self.lines = wrap(self.text, width) if self.text else []
@@ -41,7 +74,18 @@ def spoken(event: Transcription) -> Entry:
         event.timestamp,
         event.confidence,
         max(0, event.stable - lead),
+        event.session_id,
+        event.utterance_id,
+        event.timestamp,
+        event.start,
+        event.end,
+        event.language,
     )
+
+
+def everything(entry: Entry) -> bool:
+    """Let every entry be seen."""
+    return True
 
 
 class Entries:
@@ -56,6 +100,7 @@ class Entries:
         self._entries: list[Entry] = []
         self._tops: list[int] = []
         self._by_key: dict[Key, int] = {}
+        self._shown: Callable[[Entry], bool] = everything
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -63,10 +108,13 @@ class Entries:
     def __getitem__(self, index: int) -> Entry:
         return self._entries[index]
 
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self._entries)
+
     @property
     def height(self) -> int:
         """Lines of all entries."""
-        return self._tops[-1] + len(self._entries[-1].lines) if self._entries else 0
+        return self._tops[-1] + self._entries[-1].height if self._entries else 0
 
     def top(self, index: int) -> int:
         """Return the first line of an entry."""
@@ -90,17 +138,25 @@ class Entries:
         if self._entries[index].kind == "final":
             return None
         entry.at = self._entries[index].at
-        entry.wrap(self.width)
+        self._fit(entry)
         self._entries[index] = entry
         self._restack(index)
         return index
 
     def append(self, entry: Entry) -> int:
         """Put an entry at the end; return its index."""
-        entry.wrap(self.width)
+        self._fit(entry)
         self._tops.append(self.height)
         self._entries.append(entry)
         return len(self._entries) - 1
+
+    def forget_oldest(self, count: int) -> int:
+        """Let the oldest entries go; return how many lines they took."""
+        lines = self._tops[count] if count < len(self) else self.height
+        del self._entries[:count]
+        self._tops = [top - lines for top in self._tops[count:]]
+        self._by_key = {key: at - count for key, at in self._by_key.items() if at >= count}
+        return lines
 
     def rewrap(self, width: int) -> None:
         """Break all entries anew."""
@@ -109,19 +165,54 @@ class Entries:
             entry.wrap(width)
         self._restack(0)
 
+    def sift(self, shown: Callable[[Entry], bool]) -> None:
+        """Hide, now and from now on, what is not to be shown."""
+        self._shown = shown
+        for entry in self._entries:
+            entry.hidden = not shown(entry)
+        self._restack(0)
+
+    def near(self, index: int, step: Literal[-1, 1]) -> int | None:
+        """Return the next visible utterance from an index, itself included; None at the end."""
+        while 0 <= index < len(self):
+            if self._entries[index].is_said:
+                return index
+            index += step
+        return None
+
+    def matching(self, pattern: re.Pattern[str]) -> list[int]:
+        """Return the visible entries whose text matches."""
+        return [
+            index
+            for index, entry in enumerate(self._entries)
+            if entry.height and pattern.search(entry.text)
+        ]
+
+    def finals(self, *, shown: bool = False) -> list[Entry]:
+        """Return what was said, oldest first; `shown` leaves out what is filtered out."""
+        return [
+            entry
+            for entry in self._entries
+            if entry.kind == "final" and entry.text and not (shown and entry.hidden)
+        ]
+
     def said(self) -> list[str]:
         """Return the text of all finals, oldest first."""
-        return [entry.text for entry in self._entries if entry.kind == "final" and entry.text]
+        return [entry.text for entry in self.finals()]
 
     def last_said(self) -> str:
         """Return the text of the newest utterance, final or not; empty when there is none."""
-        for entry in reversed(self._entries):
-            if entry.kind in ("partial", "final") and entry.text:
-                return entry.text
-        return ""
+        last = self.near(len(self) - 1, -1)
+        return "" if last is None else self._entries[last].text
+
+    def _fit(self, entry: Entry) -> None:
+        entry.wrap(self.width)
+        entry.hidden = not self._shown(entry)
 
     def _restack(self, index: int) -> None:
         top = self._tops[index] if index < len(self._tops) else 0
+        if index == 0:
+            top = 0
         for place in range(index, len(self._entries)):
             self._tops[place] = top
-            top += len(self._entries[place].lines)
+            top += self._entries[place].height

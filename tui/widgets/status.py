@@ -1,5 +1,6 @@
 """What the server is doing, in a few lines."""
 
+import math
 import time
 
 from textual.content import Content
@@ -56,10 +57,20 @@ def session_row(state: State, now: float) -> Row:
         return "session", "◌ waiting for the microphone to come back", "$text-warning"
     length = f" {duration(now - state.started)}" if state.started is not None else ""
     source = f" · {source_name(state.source)}" if state.source else ""
-    wake = f" · heard “{state.wake}”" if state.wake else ""
     if audio and audio.silent and audio.fault:
         return "session", f"● listening{length}{source} · only digital silence", "$text-warning"
-    return "session", f"● listening{length}{source}{wake}", "$text-success"
+    return "session", f"● listening{length}{source}", "$text-success"
+
+
+def wake_row(state: State, now: float) -> Row | None:
+    """Return what wakes the server, or how long it stays awake; None where nothing has to."""
+    if state.wake:
+        left = max(0, math.ceil((state.wake_until or now) - now))
+        return "wake", f"◉ heard “{state.wake}” · speak within {left} s", "$text-accent"
+    if state.waits_for:
+        words = " or ".join(f"“{word}”" for word in state.waits_for)
+        return "wake", f"◌ waits for {words}", MUTED
+    return None
 
 
 def profile_row(state: State) -> Row:
@@ -69,11 +80,47 @@ def profile_row(state: State) -> Row:
     return "profile", state.profile or "-", ""
 
 
-def latency_row(state: State) -> Row:
-    """Return how long the last final took."""
-    if state.latency is None:
-        return "latency", "-", FAINT
-    return "latency", f"{state.latency:.2f} s", ""
+def speed_row(state: State) -> Row:
+    """Return how long the last final took, and how fast the engine reads."""
+    figures = state.own_figures
+    parts = []
+    if state.latency is not None:
+        parts.append(f"{state.latency:.2f} s")
+    if figures and figures.real_time_factor is not None:
+        parts.append(f"{figures.real_time_factor:.2f} of real time")
+    slow = bool(figures and (figures.real_time_factor or 0) > 1)
+    tone = "" if parts else FAINT
+    return "latency", " · ".join(parts) or "-", "$text-warning" if slow else tone
+
+
+def loss_words(state: State) -> str:
+    """Return what of the sound was lost; empty if nothing was."""
+    figures = state.own_figures
+    parts = []
+    if figures and figures.lost_seconds:
+        parts.append(f"{figures.lost_seconds:.1f} s lost")
+    if figures and figures.overruns:
+        parts.append(f"{figures.overruns} overruns")
+    if state.figures and state.figures.queue_depth:
+        parts.append(f"{state.figures.queue_depth} waiting")
+    return " · ".join(parts)
+
+
+def server_words(state: State) -> str:
+    """Return the server's version and since when it is up."""
+    if not state.version:
+        return ""
+    since = f" · up since {clock(state.up_since, time.time())}" if state.up_since else ""
+    return f"{state.version}{since}"
+
+
+def clock(at: float, now: float) -> str:
+    """Return the time of the day, with the weekday or the date where it was not today."""
+    then, today = time.localtime(at), time.localtime(now)
+    if then[:3] == today[:3]:
+        return time.strftime("%H:%M", then)
+    days = (now - at) / 86400
+    return time.strftime("%a %H:%M" if days < 6 else "%d %b", then)
 
 
 class Status(Ticking):
@@ -87,6 +134,7 @@ class Status(Ticking):
 
     def watch_state(self, state: State) -> None:
         self.ticking = state.running
+        self.border_subtitle = Content(one_line(server_words(state)))
         self.tooltip = Content(one_line(state.engine.reason)) if state.engine else None
 
     def render(self) -> Content:
@@ -94,12 +142,19 @@ class Status(Ticking):
         return Content("\n").join([self._line(*row) for row in rows[: self.size.height]])
 
     def _rows(self) -> list[Row]:
-        state = self.state
-        session = session_row(state, time.time())
-        profile = profile_row(state)
-        if self.size.height >= 6:
-            return [session, profile, *engine_rows(state), latency_row(state)]
-        return [session, profile, engine_rows(state)[0]]
+        state, now = self.state, time.time()
+        wake = wake_row(state, now)
+        rows = [session_row(state, now), *([wake] if wake else []), profile_row(state)]
+        height = self.size.height
+        if height < 6:
+            return [*rows, engine_rows(state)[0]]
+        engine, model, why = engine_rows(state)
+        last = [speed_row(state)]
+        if loss := loss_words(state):
+            last.append(("drops", loss, "$text-warning"))
+        # What explains makes way first.
+        spare = [why] if height >= len(rows) + 3 + len(last) else []
+        return [*rows, engine, model, *spare, *last]
 
     def _line(self, label: str, text: str, style: str) -> Content:
         room = max(1, self.size.width - 9)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.hearing import FRAME, RATE, Samples
+from backend.hearing.cutting import quietest
 from backend.hearing.segmenter import (
     FLOOR_DBFS,
     TAIL,
@@ -19,7 +20,6 @@ from backend.hearing.segmenter import (
     SpeechBegan,
     SpeechFinished,
     Utterance,
-    quietest,
 )
 from common.profile import VadPart
 from tests.backend.hearing.scripted import Scripted, numbered, segmented
@@ -348,3 +348,68 @@ def test_the_quietest_place_is_near_the_end_and_the_last_of_equals() -> None:
     powers[10:20] = [0.0] * 10
     powers[220:224] = [0.1] * 4
     assert quietest(powers) == 222
+
+
+def retuned(
+    before: list[float],
+    after: list[float],
+    vad: VadPart,
+    detector: Scripted | None,
+    interval: float | None = None,
+) -> list[Heard]:
+    """Return what is heard of scores whose settings change between two frames."""
+    segmenter = Segmenter(Scripted(before), VadPart(), None)
+    frames = numbered(len(before) + len(after))
+    heard = [thing for frame in frames[: len(before)] for thing in segmenter.hear(frame)]
+    heard += segmenter.tune(detector, vad, interval)
+    heard += [thing for frame in frames[len(before) :] for thing in segmenter.hear(frame)]
+    heard += segmenter.flush()
+    return [thing for thing in heard if not isinstance(thing, Loudness)]
+
+
+def test_other_thresholds_count_from_the_next_frame() -> None:
+    middling = [0.45] * 40
+    assert not of(SpeechBegan, segmented([*middling, *middling]))
+    bold = Scripted([*middling, *SILENCE])
+    bold.start, bold.hold, bold.sure = 0.4, 0.3, 0.42
+    (began,) = of(SpeechBegan, retuned(middling, [*middling, *SILENCE], VadPart(), bold))
+    assert began.confidence == pytest.approx(0.45)
+
+
+def test_another_silence_ends_what_is_being_said() -> None:
+    heard = retuned(
+        [*YES, *SILENCE[:4]],
+        [*SILENCE[:8], *YES, *SILENCE],
+        VadPart(min_silence_duration=0.2),
+        Scripted([*SILENCE[:8], *YES, *SILENCE]),
+    )
+    assert len(of(Utterance, heard)) == 2
+    assert len(of(Utterance, segmented([*YES, *SILENCE[:12], *YES, *SILENCE]))) == 1
+
+
+def test_what_is_being_said_outlives_settings_that_would_not_hear_it() -> None:
+    deaf = Scripted([0.6] * 10 + SILENCE)
+    deaf.start = deaf.hold = deaf.sure = 0.99
+    vad = VadPart(min_speech_duration=5)
+    heard = retuned(YES, [0.6] * 10 + SILENCE, vad, deaf)
+    (word,) = of(Utterance, heard)
+    assert word.start == 0
+    assert [thing.heard for thing in of(SpeechFinished, heard)] == [True]
+
+
+def test_without_its_detector_what_is_being_said_is_finished_first() -> None:
+    heard = retuned(YES, [0.0] * 20, VadPart(enabled=False), None)
+    assert kinds(heard) == ["SpeechBegan", "SpeechFinished", "Utterance", "Utterance"]
+    first, second = of(Utterance, heard)
+    assert len(joined([first.audio, second.audio])) == (12 + 20) * FRAME
+
+
+def test_a_stream_that_is_tuned_again_and_again_loses_no_sample() -> None:
+    segmenter = Segmenter(None, VadPart(), None)
+    heard: list[Heard] = []
+    for number, frame in enumerate(numbered(300)):
+        heard += segmenter.hear(frame)
+        heard += segmenter.tune(None, VadPart(max_utterance=2 + number % 5), 0.2)
+    heard += segmenter.flush()
+    sound = np.concatenate([word.audio for word in of(Utterance, heard)])
+    assert np.array_equal(sound, joined(numbered(300)))

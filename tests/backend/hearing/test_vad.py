@@ -13,7 +13,7 @@ import soundfile
 from backend.hearing import FRAME, RATE, Detector, Samples
 from backend.hearing import vad as vads
 from backend.hearing.segmenter import Segmenter, SpeechBegan, Utterance
-from backend.hearing.vad import Combined, DetectorError, Silero, WebRtc, make
+from backend.hearing.vad import Combined, DetectorError, Silero, WebRtc, make, tuned
 from common.profile import VadParameters, VadPart
 
 ROOT = Path(__file__).parents[3]
@@ -212,3 +212,38 @@ def test_speech_is_noticed_at_once() -> None:
         if any(isinstance(thing, SpeechBegan) for thing in segmenter.hear(frame)):
             break
     assert segmenter.seconds - 1 < float(told["first_word_start"]) + 0.25
+
+
+@pytest.mark.parametrize("kind", ["webrtc", "silero", "combined"])
+def test_a_detector_that_is_tuned_judges_as_one_that_was_made_so(kind: str) -> None:
+    before = VadPart.model_validate({"detector_type": kind, "sensitivity": 0.1})
+    after = VadPart.model_validate(
+        {"detector_type": kind, "sensitivity": 0.9, "parameters": {"frame_duration_ms": 10}}
+    )
+    old, fresh = make(before), make(after)
+    assert old
+    assert fresh
+    assert tuned(old, fresh, after) is old
+    thresholds = ["start", "at_once", "hold", "sure"]
+    assert [getattr(old, name) for name in thresholds] == [
+        getattr(fresh, name) for name in thresholds
+    ]
+    noise = hiss(1, 3000)
+    assert scores(old, noise) == scores(fresh, noise)
+
+
+def test_another_kind_of_detector_takes_the_place() -> None:
+    vad = VadPart(detector_type="webrtc")
+    fresh = make(vad)
+    assert tuned(make(VadPart()), fresh, vad) is fresh
+    assert tuned(None, fresh, vad) is fresh
+    assert tuned(fresh, None, vad) is None
+
+
+def test_a_tuned_detector_remembers_what_it_heard() -> None:
+    sound = soundfile.read(HELLO, dtype="int16")[0]
+    untouched, touched = Silero(VadPart()), Silero(VadPart())
+    half = len(sound) // 2
+    assert scores(untouched, sound[:half]) == scores(touched, sound[:half])
+    touched.tune(VadPart(sensitivity=0.2))
+    assert scores(untouched, sound[half:]) == scores(touched, sound[half:])

@@ -6,6 +6,7 @@ import sqlite3
 import stat
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -76,13 +77,25 @@ async def test_what_comes_after_a_final_waits_behind_it_but_levels(tmp_path: Pat
     assert before == bus.first + 1, "nobody is told a number before its event"
 
 
-async def test_many_finals_go_into_few_transactions(tmp_path: Path) -> None:
+async def test_many_finals_go_into_few_transactions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches: list[int] = []
+    really = writer.Writer._write
+
+    def counted(self: writer.Writer, connection: sqlite3.Connection, batch: list[Any]) -> None:
+        batches.append(len(batch))
+        really(self, connection, batch)
+
+    monkeypatch.setattr(writer.Writer, "_write", counted)
     async with opened(tmp_path) as (history, bus):
         for number in range(3000):
             bus.publish(final(str(number), f"s-{number}"))
         await bus.settle()
         assert len(on_disk(tmp_path)) == 3000
         assert history.status().lost == 0
+    assert sum(batches) == 3000
+    assert len(batches) < 300
 
 
 async def test_numbers_grow_over_lives_even_if_the_clock_goes_back(
@@ -213,6 +226,22 @@ async def test_a_folder_that_cannot_be_written_is_told_of(tmp_path: Path) -> Non
         await say(bus, "hello")
         assert history.status().state == "failing"
         assert history.status().waiting == 3
+
+
+async def test_what_cannot_be_written_costs_only_itself(tmp_path: Path) -> None:
+    def fail(_: sqlite3.Connection) -> None:
+        raise ValueError("of its own")
+
+    async with opened(tmp_path) as (history, bus):
+        bus.publish(final("one"))
+        with pytest.raises(ValueError, match="of its own"):
+            await history.write(fail)
+        with pytest.raises(ValueError, match="surrogates"):
+            bus.publish(final("\ud800", "s-2"))
+        bus.publish(final("two", "s-3"))
+        await bus.settle()
+        assert await texts(history) == ["one", "two"]
+        assert bus.seq == bus.first + 2, "what couldn't be told took no number"
 
 
 async def test_a_disk_that_does_not_answer_holds_nobody_up_for_long(
