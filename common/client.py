@@ -51,10 +51,11 @@ from common.api import (
     TranscriptionStatus,
     TuneRequest,
 )
+from common.link import Link
 from common.problems import Broken, ClientError, Refused, Unauthorized, Unreachable
 from common.profile import Profile
 from common.rest import Rest, shaped
-from common.stream import AudioUpload, EventStream, Link
+from common.stream import AudioUpload, EventStream
 
 TYPES = {
     ".wav": "audio/wav",

@@ -10,8 +10,6 @@
   * `Broken`: what answered is no such server, or it broke off.
 """
 
-from common.api import Fault
-
 
 class ClientError(Exception):
     """Base of everything that `common.client` raises for reasons outside the program."""
@@ -44,6 +42,8 @@ class Unauthorized(Refused):
 
 def refusal(status_code: int, body: str | bytes) -> Refused:
     """Return the exception for an error response, whatever its body is."""
+    from common.api import Fault
+
     try:
         fault = Fault.model_validate_json(body)
     except ValueError:

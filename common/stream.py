@@ -9,9 +9,8 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from types import TracebackType
-from typing import Literal, Self
+from typing import Self
 from urllib.parse import urlencode
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -34,6 +33,7 @@ from common.events import (
     Welcome,
     parse,
 )
+from common.link import Link
 from common.problems import Broken, Refused, Unreachable, refusal
 
 FIRST_PAUSE = 0.25
@@ -44,19 +44,6 @@ LONGEST_PAUSE = 15.0
 """Seconds: pauses don't grow beyond."""
 FINAL_REFUSALS = {400, 401, 403, 404, 405}
 """Answers to the handshake that another try won't change."""
-
-
-@dataclass(frozen=True)
-class Link:
-    """The state of the connection, as told to ``EventStream.on_link``."""
-
-    state: Literal["connecting", "up", "waiting"]
-    reason: str = ""
-    """Why it is not up."""
-    attempt: int = 0
-    """How many tries have failed in a row."""
-    retry_at: float | None = None
-    """When the next try is made, in seconds of `time.monotonic`."""
 
 
 class EventStream:

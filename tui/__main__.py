@@ -12,14 +12,21 @@ from tui.servers import address
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the console; return 0, 1 when the server could not be had, 2 for bad arguments."""
     options = _parser().parse_args(argv)
-    if options.plain or not _has_screen():
+    if options.plain or options.json or not _has_screen():
         from tui.plain import listen
 
-        return listen(options.url, options.token, once=options.once, patience=options.wait)
+        return listen(
+            options.url,
+            options.token,
+            once=options.once,
+            patience=options.wait,
+            as_json=options.json,
+        )
 
     from tui.app import Console
+    from tui.settings import path
 
-    console = Console(options.url, options.token)
+    console = Console(options.url, options.token, config=path())
     console.run()
     return console.return_code or 0
 
@@ -28,7 +35,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="stt-console",
         description="Watch and steer a realtime speech-to-text server.",
-        epilog="Exit codes: 0 done, 1 no connection or refused (plain mode), 2 bad arguments.",
+        epilog="Exit codes: 0 done; 1 the server could not be had, refused, or its listening "
+        "failed (when printing); 2 bad arguments.",
     )
     parser.add_argument(
         "--url",
@@ -48,6 +56,11 @@ def _parser() -> argparse.ArgumentParser:
         help="print one line per final; so it is without a terminal, too",
     )
     parser.add_argument(
+        "--json",
+        action="store_true",
+        help="print one event per line, as JSON: all but levels",
+    )
+    parser.add_argument(
         "--once",
         action="store_true",
         help="when printing lines: start with those the server remembers, "
@@ -60,8 +73,17 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="when printing lines: give up on a server that doesn't answer (default 10)",
     )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {VERSION}")
+    parser.add_argument("--version", action=_TellVersion, nargs=0, help="tell the version")
     return parser
+
+
+class _TellVersion(argparse.Action):
+    """Looks the version up only when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object, **__: object) -> None:
+
+        print(f"{parser.prog} {VERSION}")
+        parser.exit()
 
 
 def _url(text: str) -> str:

@@ -1,16 +1,22 @@
 """The console: it listens to one server and passes on what you ask of it."""
 
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
-from typing import ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, cast
 
-from textual.app import get_system_commands_provider
+from textual.app import SystemCommand, get_system_commands_provider
 from textual.binding import Binding, BindingType
 from textual.notifications import SeverityLevel
+from textual.screen import Screen
+from textual.theme import Theme
 
-from common.events import Error, Event, Welcome
+from common.link import Link
 from common.problems import ClientError, Refused, Unauthorized
-from common.stream import Link
 from tui.commands import Commands, explained
 from tui.connection import Connected
 from tui.messages import (
@@ -26,13 +32,13 @@ from tui.messages import (
     StatusArrived,
 )
 from tui.places import PLACES, Place
-from tui.screens.choose import ChooseProfile
-from tui.screens.confirm import Confirm
-from tui.screens.doctor import DoctorScreen
-from tui.screens.help import HelpScreen
-from tui.screens.listen import ListenScreen
 from tui.screens.place import PlaceScreen
-from tui.state import State, after, known, linked
+from tui.settings import Settings, load, remember_theme
+from tui.state import State, linked
+
+if TYPE_CHECKING:
+    from common.events import Event
+    from tui.screens.listen import ListenScreen
 
 
 class Console(Connected):
@@ -73,10 +79,25 @@ class Console(Connected):
         ),
     ]
 
-    def __init__(self, url: str = "http://127.0.0.1:8000", token: str | None = None) -> None:
+    def __init__(
+        self,
+        url: str = "http://127.0.0.1:8000",
+        token: str | None = None,
+        *,
+        config: Path | None = None,
+    ) -> None:
+        """
+        Args:
+            url: the server's address.
+            token: its token, where it wants one.
+            config: the file of `tui.settings`; None remembers nothing.
+
+        """
         super().__init__(url, token)
         self.seen: dict[str, PlaceScreen] = {}
         """The places that have been shown, by name."""
+        self._config = config
+        self.settings = load(config) if config else Settings()
         for place in PLACES:
             self.add_mode(place.name, partial(self._open, place))
 
@@ -88,13 +109,47 @@ class Console(Connected):
     @property
     def home(self) -> ListenScreen:
         """Return the place where one begins."""
-        home = self.seen[self.DEFAULT_MODE]
-        assert isinstance(home, ListenScreen)
-        return home
+        return cast("ListenScreen", self.seen[self.DEFAULT_MODE])
 
     def on_mount(self) -> None:
+        settings = self.settings
+        if not settings.motion and "TEXTUAL_ANIMATIONS" not in os.environ:
+            self.animation_level = "none"
+        if settings.theme in self.available_themes:
+            self.theme = settings.theme
+        self.set_keymap(dict(settings.keys))
+        self.theme_changed_signal.subscribe(self, self._remember)
         # After the first paint: the network may take its time.
         self.call_after_refresh(self.follow)
+        self.call_after_refresh(self._tell_of_settings)
+
+    def _tell_of_settings(self) -> None:
+        settings = self.settings
+        told = [*settings.faults]
+        if settings.theme and settings.theme not in self.available_themes:
+            told.append(f"there is no theme {settings.theme!r}; ctrl+p lists those there are")
+        if settings.keys:
+            from tui.keys import faults
+
+            told += faults(settings.keys)
+        for fault in told:
+            self.tell(fault, "Settings", "warning")
+
+    def _remember(self, theme: Theme) -> None:
+        if self._config is None or theme.name == self.settings.theme:
+            return
+        self.settings = replace(self.settings, theme=theme.name)
+        try:
+            remember_theme(self._config, theme.name)
+        except (OSError, ValueError) as error:
+            self.tell(f"the theme can't be remembered: {error}", "Settings", "warning")
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Offer what isn't a key of ours already."""
+        ours = {"Quit", "Keys"}
+        for command in super().get_system_commands(screen):
+            if command.title not in ours:
+                yield command
 
     def watch_state(self, state: State) -> None:
         # While the app ends, news may still arrive when the widgets have gone.
@@ -115,6 +170,8 @@ class Console(Connected):
         self.state = replace(self.state, refusal=why)
 
     def on_status_arrived(self, message: StatusArrived) -> None:
+        from tui.folding import known
+
         self.state = known(self.state, message.status)
 
     def on_figures_arrived(self, message: FiguresArrived) -> None:
@@ -124,6 +181,8 @@ class Console(Connected):
         self.state = replace(self.state, round_trip=message.seconds)
 
     def on_events_arrived(self, message: EventsArrived) -> None:
+        from tui.folding import after
+
         events = self.inbox.take()
         state = self.state
         for event in events:
@@ -137,6 +196,8 @@ class Console(Connected):
             self._react(event)
 
     def _react(self, event: Event) -> None:
+        from common.events import Error, Welcome
+
         if isinstance(event, Welcome):
             self.ask_status()
             self.look_at_figures()
@@ -146,10 +207,14 @@ class Console(Connected):
             self.look_at_figures()
 
     def on_profiles_arrived(self, message: ProfilesArrived) -> None:
+        from tui.screens.choose import ChooseProfile
+
         current = self.state.wanted or self.state.profile
         self.push_screen(ChooseProfile(message.profiles, current), self._chosen)
 
     async def on_report_arrived(self, message: ReportArrived) -> None:
+        from tui.screens.doctor import DoctorScreen
+
         if not isinstance(self.screen, DoctorScreen):
             return  # It was closed meanwhile.
         if isinstance(message.report, ClientError):
@@ -184,6 +249,8 @@ class Console(Connected):
 
     async def action_quit(self) -> None:
         """Leave; asks if that breaks something off."""
+        from tui.screens.confirm import Confirm
+
         busy = next((place.busy for place in self.seen.values() if place.busy), "")
         if busy:
             question = Confirm("Leave, and end that?", "Leave", busy)
@@ -195,11 +262,15 @@ class Console(Connected):
         self.ask_profiles()
 
     async def action_show_doctor(self) -> None:
+        from tui.screens.doctor import DoctorScreen
+
         await self.push_screen(DoctorScreen())
         self.ask_doctor()
 
     def action_ask_doctor(self) -> None:
         """Ask again, with its screen open."""
+        from tui.screens.doctor import DoctorScreen
+
         if isinstance(self.screen, DoctorScreen):
             self.screen.wait()
             self.ask_doctor()
@@ -210,13 +281,18 @@ class Console(Connected):
             self.state = replace(self.state, refusal="", link=Link("connecting"))
 
     def action_show_help(self) -> None:
-        keys = (
+        from tui.screens.help import HelpScreen
+
+        shown = (
             (self.get_key_display(active.binding), active.binding.tooltip)
             for active in explained(self.screen)
         )
         here = self.screen
-        signs = here.SIGNS if isinstance(here, PlaceScreen) else ()
-        self.push_screen(HelpScreen(keys, signs))
+        if isinstance(here, PlaceScreen):
+            title = next(place.title for place in PLACES if place.name == here.name)
+            self.push_screen(HelpScreen(shown, here.SIGNS, title, here.ABOUT))
+        else:
+            self.push_screen(HelpScreen(shown))
 
     def _chosen(self, name: str | None) -> None:
         if name is None:

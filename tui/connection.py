@@ -1,17 +1,19 @@
 """The console's side of the wire: workers ask and listen, and post what they learn as messages."""
 
+from __future__ import annotations
+
 import asyncio
 import time
 from dataclasses import dataclass, field
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from textual import work
 from textual.app import App
 from textual.reactive import reactive
 
-from common.api import DoctorReport
-from common.client import Client
+from common.link import Link
 from common.problems import ClientError, Refused
-from common.stream import EventStream, Link
 from tui import servers
 from tui.inbox import Inbox
 from tui.messages import (
@@ -27,6 +29,11 @@ from tui.messages import (
     StatusArrived,
 )
 from tui.state import State
+
+if TYPE_CHECKING:
+    from common.api import DoctorReport
+    from common.client import Client
+    from common.stream import EventStream
 
 AT_MOST_EVERY = 1 / 30
 """Seconds between two heaps of events that are shown: more nobody can see."""
@@ -69,6 +76,8 @@ class Connected(App[None]):
     def client(self) -> Client:
         """The connection to the server, made when first needed: TLS takes a moment to set up."""
         if self._client is None:
+            from common.client import Client
+
             self._client = Client(self.state.url, self._token)
         return self._client
 
@@ -77,6 +86,8 @@ class Connected(App[None]):
 
         Raises `ValueError` for what is no address.
         """
+        from common.client import Client
+
         client = Client(url, token)
         self.workers.cancel_node(self)
         seq = self._stream.seq if self._stream else None
@@ -98,6 +109,9 @@ class Connected(App[None]):
     @work(exclusive=True, group="events")
     async def follow(self) -> None:
         """Pass on the server's events until the app ends or the server refuses us."""
+        # What the wire needs takes a while to load: keys are heard meanwhile.
+        await asyncio.to_thread(import_module, "tui.folding")
+        await asyncio.to_thread(import_module, "common.client")
         if self._token is None and self._client is None:
             self._token = await asyncio.to_thread(servers.token_for, servers.path(), self.state.url)
         left = self.left.get(self.state.url, Left())

@@ -1,9 +1,13 @@
 """What the server told and was not yet shown. Words are never lost, readings may be."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import Hashable
+from typing import TYPE_CHECKING
 
-from common.events import Event, Level, Transcription
+if TYPE_CHECKING:
+    from common.events import Event
 
 BOUND = 4096
 """Events from which the one who puts them in waits; the server then sees a slow reader."""
@@ -26,6 +30,8 @@ class Inbox:
 
     async def put(self, event: Event) -> None:
         """Take an event in; waits while there are too many."""
+        from common.events import Level, Transcription
+
         while len(self._waiting) >= BOUND:
             self._room.clear()
             await self._room.wait()

@@ -1,10 +1,16 @@
 """Facts from the server, as Textual messages. Only their handlers change what is seen."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from textual.message import Message
 
-from common.api import DoctorReport, Profiles, Status, TranscriptionStatus
+from common.link import Link
 from common.problems import ClientError, Refused
-from common.stream import Link
+
+if TYPE_CHECKING:
+    from common.api import DoctorReport, Profiles, Status, TranscriptionStatus
 
 
 class EventsArrived(Message):

@@ -26,11 +26,15 @@ class Place:
         """Return the id of the binding that goes there."""
         return f"place.{self.name}"
 
+    def load(self) -> "type[PlaceScreen]":
+        """Load the screen's class."""
+        module, _, kind = self.screen.partition(":")
+        loaded: type[PlaceScreen] = getattr(import_module(module), kind)
+        return loaded
+
     def make(self) -> "PlaceScreen":
         """Load and make the screen."""
-        module, _, kind = self.screen.partition(":")
-        screen: PlaceScreen = getattr(import_module(module), kind)(name=self.name)
-        return screen
+        return self.load()(name=self.name)
 
 
 PLACES = (

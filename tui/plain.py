@@ -1,6 +1,7 @@
-"""One line per final, for pipes and screen readers; everything else goes to stderr."""
+"""One line per final or event, for pipes and screen readers; everything else goes to stderr."""
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -13,14 +14,17 @@ from common.events import (
     EngineStatus,
     Error,
     Event,
+    Level,
     SessionStarted,
     SessionStopped,
     SystemStatus,
     Transcription,
     Welcome,
+    encode,
 )
+from common.link import Link
 from common.problems import ClientError, Refused, Unauthorized
-from common.stream import EventStream, Link
+from common.stream import EventStream
 from tui.state import recovery
 from tui.text import one_line
 
@@ -30,9 +34,10 @@ DONE, FAILED = 0, 1
 class Printer:
     """What has been printed, and whether there is more to come."""
 
-    def __init__(self, client: Client, *, once: bool, patience: float) -> None:
+    def __init__(self, client: Client, *, once: bool, patience: float, as_json: bool) -> None:
         self._client = client
         self._once = once
+        self._as_json = as_json
         self._greeted = False
         self._over = False
         self._audio: AudioStatus | None = None
@@ -49,6 +54,8 @@ class Printer:
         """Print finals until the session is over, or for ever without `once`."""
         events.on_link = self._linked
         async for event in events:
+            if self._as_json and not isinstance(event, Level):
+                print(as_line(event), flush=True)
             if isinstance(event, Welcome):
                 await self._welcome(event)
             self._tell(event)
@@ -109,7 +116,7 @@ class Printer:
     def _print(self, final: Transcription) -> None:
         key = (final.session_id, final.utterance_id)
         text = one_line(final.text)
-        if text and key not in self._printed:
+        if text and key not in self._printed and not self._as_json:
             print(text, flush=True)
         self._printed.add(key)
 
@@ -127,6 +134,11 @@ class Printer:
             say(f"no connection to {self._client.url}: {link.reason}; trying again")
 
 
+def as_line(event: Event) -> str:
+    """Return an event as on the wire, on one line of ASCII: any terminal and pipe can take it."""
+    return json.dumps(json.loads(encode(event)))
+
+
 def name_engine(engine: EngineStatus) -> None:
     model = f", model {engine.model}" if engine.model else ""
     why = f" ({engine.reason})" if engine.reason else ""
@@ -138,7 +150,14 @@ def say(text: str) -> None:
     print(f"stt-console: {one_line(text)}", file=sys.stderr, flush=True)
 
 
-def listen(url: str, token: str | None, *, once: bool = False, patience: float = 10.0) -> int:
+def listen(
+    url: str,
+    token: str | None,
+    *,
+    once: bool = False,
+    patience: float = 10.0,
+    as_json: bool = False,
+) -> int:
     """Print finals as they come; return the exit code.
 
     Args:
@@ -148,13 +167,14 @@ def listen(url: str, token: str | None, *, once: bool = False, patience: float =
             finals that it remembers from before.
         patience: seconds to try before giving up on a server that doesn't answer; a lost
             connection is tried again for ever, with `once` as long.
+        as_json: print every event but levels instead, as one line of JSON.
 
     """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     try:
-        return asyncio.run(_until_told(_listen(url, token, once, patience)))
+        return asyncio.run(_until_told(_listen(url, token, once, patience, as_json)))
     except KeyboardInterrupt:
         return DONE
     except BrokenPipeError:
@@ -163,9 +183,9 @@ def listen(url: str, token: str | None, *, once: bool = False, patience: float =
         return DONE
 
 
-async def _listen(url: str, token: str | None, once: bool, patience: float) -> int:
+async def _listen(url: str, token: str | None, once: bool, patience: float, as_json: bool) -> int:
     async with Client(url, token) as client:
-        printer = Printer(client, once=once, patience=patience)
+        printer = Printer(client, once=once, patience=patience, as_json=as_json)
         printing = asyncio.create_task(printer.run(client.events(levels=False)))
         waiting = asyncio.create_task(printer.gave_up.wait())
         try:

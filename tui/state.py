@@ -1,27 +1,17 @@
 """What the console knows about the server, folded from what the server tells. Pure."""
 
+from __future__ import annotations
+
 import re
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import singledispatch
+from typing import TYPE_CHECKING
 
-from common.api import SessionFigures, SessionInfo, Status, TranscriptionStatus
-from common.events import (
-    MODEL_RESTS,
-    AudioStatus,
-    EngineStatus,
-    Event,
-    ModelProgress,
-    SessionStarted,
-    SessionStopped,
-    SystemStatus,
-    Transcription,
-    WakeWord,
-    WakeWordTimeout,
-    Welcome,
-)
-from common.stream import Link
+from common.link import Link
+
+if TYPE_CHECKING:
+    from common.api import SessionFigures, TranscriptionStatus
+    from common.events import AudioStatus, EngineStatus, ModelProgress
 
 
 @dataclass(frozen=True)
@@ -110,137 +100,8 @@ def linked(state: State, link: Link) -> State:
     return replace(state, link=link, refusal="" if link.state == "up" else state.refusal)
 
 
-def known(state: State, status: Status) -> State:
-    """Return the state after the server told all of its own."""
-    own = next((one for one in status.sessions if is_own(one.source)), None)
-    state = replace(
-        state,
-        running=status.running,
-        profile=status.profile,
-        engine=status.engine,
-        audio=status.audio,
-        version=status.version,
-        waits_for=tuple(status.wake_word.words) if status.wake_word else (),
-        sources={**state.sources, **{one.session_id: one.source for one in status.sessions}},
-        up_since=time.time() - status.uptime,
-        progress=None if status.engine.state == "ready" else state.progress,
-    )
-    return _listening(state, own) if own and status.running else _silent_if_stopped(state)
-
-
-def _listening(state: State, session: SessionInfo) -> State:
-    return replace(
-        state,
-        session_id=session.session_id,
-        source=session.source,
-        started=session.started + state.skew,
-    )
-
-
-def _silent_if_stopped(state: State) -> State:
-    if state.running:
-        return state
-    return replace(
-        state,
-        session_id=None,
-        source="",
-        started=None,
-        audio=None,
-        wake="",
-        wake_until=None,
-        waits_for=(),
-        figures=None,
-    )
-
-
 def recovery(before: AudioStatus | None, now: AudioStatus | None) -> str:
     """Return what is to be said of a microphone whose fault is over; empty if none is."""
     if not (before and before.fault and now) or now.fault:
         return ""
     return f"the microphone {now.device} is back" if before.gone else "there is sound again"
-
-
-@singledispatch
-def after(event: Event, state: State) -> State:
-    """Return the state after an event."""
-    return state
-
-
-@after.register
-def _(event: Welcome, state: State) -> State:
-    return _silent_if_stopped(
-        replace(
-            state,
-            version=event.version,
-            running=event.running,
-            profile=event.profile,
-            skew=time.time() - event.timestamp,
-            wake="",
-            wake_until=None,
-        )
-    )
-
-
-@after.register
-def _(event: SystemStatus, state: State) -> State:
-    engine = event.engine or state.engine
-    return _silent_if_stopped(
-        replace(
-            state,
-            running=event.running,
-            profile=event.profile or state.profile,
-            engine=engine,
-            audio=event.audio,
-            progress=None if engine and engine.state == "ready" else state.progress,
-        )
-    )
-
-
-@after.register
-def _(event: ModelProgress, state: State) -> State:
-    return replace(state, progress=None if event.stage in MODEL_RESTS else event)
-
-
-@after.register
-def _(event: SessionStarted, state: State) -> State:
-    sources = state.sources
-    if event.session_id:
-        sources = {**sources, event.session_id: event.source}
-    if not is_own(event.source):
-        return replace(state, sources=sources)
-    return replace(
-        state,
-        sources=sources,
-        running=True,
-        session_id=event.session_id,
-        source=event.source,
-        profile=event.profile or state.profile,
-        started=event.timestamp + state.skew,
-    )
-
-
-@after.register
-def _(event: SessionStopped, state: State) -> State:
-    if event.session_id != state.session_id:
-        return state
-    return _silent_if_stopped(replace(state, running=False))
-
-
-@after.register
-def _(event: Transcription, state: State) -> State:
-    latency = event.latency if event.is_final and event.latency is not None else state.latency
-    if state.wake and event.session_id == state.session_id:
-        return replace(state, latency=latency, wake="", wake_until=None)
-    # Most partials change nothing here: then nothing is drawn anew.
-    return state if latency == state.latency else replace(state, latency=latency)
-
-
-@after.register
-def _(event: WakeWord, state: State) -> State:
-    until = event.timestamp + state.skew + event.timeout
-    return replace(state, wake=event.wake_word, wake_until=until)
-
-
-@after.register
-def _(event: WakeWordTimeout, state: State) -> State:
-    return replace(state, wake="", wake_until=None)

@@ -1,7 +1,7 @@
 import pytest
 from textual.app import App, ComposeResult
 
-from common.stream import Link
+from common.link import Link
 from tests.tui.loopback import screen_text
 from tui.places import PLACES
 from tui.state import State

@@ -1,11 +1,12 @@
 import asyncio
+import json
 import os
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 
 from common.events import AudioStatus, Error, SessionStarted, SessionStopped, SystemStatus
-from tests.tui.loopback import Loopback, said
+from tests.tui.loopback import Loopback, level, said
 
 
 async def plain(url: str, *more: str, **environment: str) -> Process:
@@ -228,3 +229,20 @@ async def test_a_terminal_that_knows_ascii_only_gets_what_it_can_show(server: Lo
     assert await line(process) == "na?ve"
     process.terminate()
     await ended(process)
+
+
+async def test_json_is_a_line_an_event_without_levels(server: Loopback) -> None:
+    console = await plain(server.url, "--json")
+    welcome = json.loads(await line(console))
+    assert welcome["event"] == "welcome"
+    server.tell(level())
+    server.tell(said("日本語\x1b[31m\x85", latency=0.5))
+    server.tell(said("hel", "u2", final=False))
+    final, partial = [await line(console) for _ in range(2)]
+    assert final.isascii()
+    assert final.isprintable()
+    assert json.loads(final)["text"] == "日本語\x1b[31m\x85"
+    assert json.loads(final)["latency"] == 0.5
+    assert json.loads(partial)["is_final"] is False
+    console.send_signal(signal.SIGINT)
+    assert await asyncio.wait_for(console.wait(), 20) == 0

@@ -12,9 +12,10 @@ from common.events import (
     WakeWordTimeout,
     Welcome,
 )
-from common.stream import Link
+from common.link import Link
 from tests.tui.loopback import said
-from tui.state import State, after, known, linked, recovery, source_name
+from tui.folding import after, known
+from tui.state import State, linked, recovery, source_name
 
 READY = EngineStatus(name="pocketsphinx", state="ready")
 

@@ -2,7 +2,7 @@ import pytest
 from textual.app import App, ComposeResult
 
 from common.events import AudioStatus, EngineStatus, ModelProgress
-from common.stream import Link
+from common.link import Link
 from tests.tui.loopback import ENGINE
 from tui.state import State
 from tui.widgets.status import (

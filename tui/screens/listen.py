@@ -1,8 +1,10 @@
 """The home screen: what is said, how it sounds, and how the server is doing."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from textual import getters
 from textual.binding import Binding, BindingType
@@ -10,23 +12,9 @@ from textual.containers import Container
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from common.events import (
-    Error,
-    Event,
-    Level,
-    SessionStarted,
-    SessionStopped,
-    Transcription,
-    WakeWord,
-    WakeWordTimeout,
-    Welcome,
-)
-from common.export import Final
-from tui.screens.export import ExportScreen
-from tui.screens.filter import FilterScreen
 from tui.screens.place import PlaceScreen
 from tui.sieve import Sieve
-from tui.state import State, recovery, source_name
+from tui.state import State, recovery
 from tui.widgets.entries import Entries, Entry
 from tui.widgets.find import FindLine
 from tui.widgets.meter import Meter
@@ -35,6 +23,10 @@ from tui.widgets.picking import Picked
 from tui.widgets.status import Status
 from tui.widgets.tabs import SpeakerTabs
 from tui.widgets.transcript import Transcript
+
+if TYPE_CHECKING:
+    from common.events import Event, Level, Welcome
+    from common.export import Final
 
 GAP = "— some of what was said is missing here —"
 
@@ -71,6 +63,10 @@ class ListenScreen(PlaceScreen):
 
     AUTO_FOCUS = "Transcript"
     CSS_PATH = "listen.tcss"
+    ABOUT = (
+        "What the server hears, as it is said. Words that may still change are dim; the page "
+        "follows what is said until you scroll back or pick something."
+    )
     SIGNS = (
         *((sign, f"a final; the engine was {meaning}") for _, sign, _, meaning in MARKS),
         (UNMEASURED, "a final from an engine that doesn't measure how sure it is"),
@@ -217,8 +213,7 @@ class ListenScreen(PlaceScreen):
         if state.url != before.url:
             self._turn_page(before.url, state.url)
         self._give_hint()
-        gone = state.audio is not None and state.audio.gone
-        if gone or not (state.connected and state.running):
+        if not self._hears:
             self.meter.level = None
         if news := recovery(before.audio, state.audio):
             self.transcript.remark(news)
@@ -249,27 +244,20 @@ class ListenScreen(PlaceScreen):
             self._name_speakers()
 
     def hear(self, event: Event) -> None:
-        show = self.transcript
+        from common.events import Level, Transcription, Welcome
+        from tui.telling import remark_of
+
         match event:
             case Level():
                 self._measure(event)
             case Transcription(session_id=session):
                 self._heard.setdefault(session)
-                show.hear(event)
+                self.transcript.hear(event)
             case Welcome():
                 self._welcome(event)
-            case SessionStarted(source=source, profile=profile, timestamp=at):
-                how = f" with {profile}" if profile else ""
-                show.remark(f"listening to {source_name(source)}{how}", at=at)
-            case SessionStopped(reason=reason, timestamp=at):
-                show.remark(f"listening {reason}", at=at)
-            case WakeWord(wake_word=word, confidence=confidence, timestamp=at):
-                sure = "" if confidence is None else f" ({confidence:.2f})"
-                show.remark(f"wake word “{word}”{sure}", at=at)
-            case WakeWordTimeout(timestamp=at):
-                show.remark("nobody spoke after the wake word", at=at)
-            case Error(error=error, details=details, timestamp=at):
-                show.remark(f"{error}: {details}", fault=True, at=at)
+            case _:
+                if remark := remark_of(event):
+                    self.transcript.remark(*remark, at=event.timestamp)
 
     def on_transcript_changed(self) -> None:
         self._describe()
@@ -305,6 +293,8 @@ class ListenScreen(PlaceScreen):
             self.tabs.step(step)
 
     def action_filter(self) -> None:
+        from tui.screens.filter import FilterScreen
+
         def wanted(sieve: Sieve | None) -> None:
             if sieve is not None:
                 self.sieve = sieve
@@ -328,6 +318,8 @@ class ListenScreen(PlaceScreen):
         self._copy("\n".join(final.text for final in finals))
 
     def action_export(self) -> None:
+        from tui.screens.export import ExportScreen
+
         entries = self.transcript.entries
         everything = entries.finals()
         parts: dict[str, list[Entry]] = {
@@ -353,9 +345,14 @@ class ListenScreen(PlaceScreen):
         words = len(text.split())
         self.notify(f"Copied {words} {'word' if words == 1 else 'words'}.", timeout=2)
 
+    @property
+    def _hears(self) -> bool:
+        gone = self.state.audio is not None and self.state.audio.gone
+        return self.state.connected and self.state.running and not gone
+
     def _measure(self, level: Level) -> None:
         # Sessions that clients feed have levels, too; the meter is the server's own ear.
-        if self.state.running and level.session_id in (None, self.state.session_id):
+        if self._hears and level.session_id in (None, self.state.session_id):
             self.meter.level = level
 
     def _welcome(self, welcome: Welcome) -> None:

@@ -1,5 +1,7 @@
 """What all places have in common: the line on top, the keys that work everywhere, the footer."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
 
@@ -10,11 +12,11 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Footer
 
-from common.events import Event
 from tui.state import State
 from tui.widgets.header import Header
 
 if TYPE_CHECKING:
+    from common.events import Event
     from tui.app import Console
 
 
@@ -29,6 +31,8 @@ class PlaceScreen(Screen[None]):
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (64, "-broad")]
     VERTICAL_BREAKPOINTS = [(0, "-flat"), (11, "-low"), (20, "-tall")]
+    ABOUT: ClassVar[str] = ""
+    """What the place is for, for the help."""
     SIGNS: ClassVar[tuple[tuple[str, str], ...]] = ()
     """What is drawn here and what it means, for the help."""
 

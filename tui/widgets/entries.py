@@ -1,14 +1,18 @@
 """The lines of the transcript: what was said, and remarks between. Pure."""
 
+from __future__ import annotations
+
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from common.events import Transcription
 from tui.text import printable
 from tui.wrapping import wrap
+
+if TYPE_CHECKING:
+    from common.events import Transcription
 
 Key = tuple[str | None, str]
 """Session and utterance: two sessions may number their utterances alike."""

@@ -72,8 +72,22 @@ class EventLog(ScrollView, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "move(-1)", "Back", id="log.back", show=False, tooltip="Mark the one before"),
         Binding("down", "move(1)", "On", id="log.on", show=False, tooltip="Mark the one after"),
-        Binding("pageup", "move(-20)", "Page back", id="log.page_back", show=False),
-        Binding("pagedown", "move(20)", "Page on", id="log.page_on", show=False),
+        Binding(
+            "pageup",
+            "move(-20)",
+            "Page back",
+            id="log.page_back",
+            show=False,
+            tooltip="Twenty events back",
+        ),
+        Binding(
+            "pagedown",
+            "move(20)",
+            "Page on",
+            id="log.page_on",
+            show=False,
+            tooltip="Twenty events on",
+        ),
         Binding(
             "end",
             "follow",

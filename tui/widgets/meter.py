@@ -1,14 +1,19 @@
 """How loud it is, on a scale that never moves, and whether it is speech."""
 
+from __future__ import annotations
+
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from common.events import Level
 from tui.text import FAINT, MUTED
 from tui.widgets.history import History, braille
+
+if TYPE_CHECKING:
+    from common.events import Level
 
 QUIETEST = -60.0
 """dBFS at the left end of the scale; 0, the loudest, is at its right end."""

@@ -1,9 +1,11 @@
 """What was said: only the lines on screen are drawn, by hand, and never as markup."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -18,7 +20,6 @@ from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 
-from common.events import Transcription
 from tui.text import one_line
 from tui.widgets import entries as listed
 from tui.widgets.entries import Entries, Entry
@@ -26,6 +27,9 @@ from tui.widgets.pen import LONGEST_SPEAKER, Pen, strip
 from tui.widgets.picking import Picked
 from tui.widgets.search import Search
 from tui.wrapping import wrap
+
+if TYPE_CHECKING:
+    from common.events import Transcription
 
 
 class Transcript(ScrollView, can_focus=True):
@@ -121,7 +125,7 @@ class Transcript(ScrollView, can_focus=True):
             self.unseen += 1
         self._grown()
 
-    def remark(self, text: str, *, fault: bool = False, at: float | None = None) -> None:
+    def remark(self, text: str, fault: bool = False, at: float | None = None) -> None:
         """Put a line between the utterances."""
         at = time.time() if at is None else at
         self.entries.append(Entry("fault" if fault else "note", one_line(text), at))
@@ -290,7 +294,13 @@ class Transcript(ScrollView, can_focus=True):
         self.refresh()
 
     def _measure(self) -> None:
-        self.virtual_size = Size(self.scrollable_content_region.width, self.entries.height)
+        size = Size(self.scrollable_content_region.width, self.entries.height)
+        if self.show_vertical_scrollbar and size.width == self.virtual_size.width:
+            # The bar is there whatever the height: nothing has to be laid out anew.
+            self.set_reactive(Transcript.virtual_size, size)
+            self.vertical_scrollbar.window_virtual_size = size.height
+        else:
+            self.virtual_size = size
 
     def _grown(self) -> None:
         if self._growing:

@@ -1,0 +1,31 @@
+"""What is said on the page of an event that isn't speech."""
+
+from typing import NamedTuple
+
+from common.events import Error, Event, SessionStarted, SessionStopped, WakeWord, WakeWordTimeout
+from tui.state import source_name
+
+
+class Remark(NamedTuple):
+    """A line between the utterances."""
+
+    text: str
+    fault: bool = False
+
+
+def remark_of(event: Event) -> Remark | None:
+    """Return what to say of an event; None of most."""
+    match event:
+        case SessionStarted(source=source, profile=profile):
+            how = f" with {profile}" if profile else ""
+            return Remark(f"listening to {source_name(source)}{how}")
+        case SessionStopped(reason=reason):
+            return Remark(f"listening {reason}")
+        case WakeWord(wake_word=word, confidence=confidence):
+            sure = "" if confidence is None else f" ({confidence:.2f})"
+            return Remark(f"wake word “{word}”{sure}")
+        case WakeWordTimeout():
+            return Remark("nobody spoke after the wake word")
+        case Error(error=error, details=details):
+            return Remark(f"{error}: {details}", fault=True)
+    return None
