@@ -49,7 +49,6 @@ class Terminal:
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
-            start_new_session=True,
         )
         os.close(theirs)
         self._ours = ours
@@ -181,8 +180,8 @@ def _watch(terminal: Terminal, result: Flood, seconds: float) -> None:
     while time.monotonic() < until:
         terminal.forget()
         pressed = time.monotonic()
-        terminal.press(b"?")
-        terminal.wait_for(b"esc.back")
+        terminal.press(b"/")
+        terminal.wait_for(b"find")
         result.answers.append(time.monotonic() - pressed)
         terminal.press(b"\x1b")
         result.memory.append(terminal.memory())

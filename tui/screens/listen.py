@@ -63,6 +63,10 @@ class ListenScreen(PlaceScreen):
 
     AUTO_FOCUS = "Transcript"
     CSS_PATH = "listen.tcss"
+    ABOUT = (
+        "What the server hears, as it is said. Words that may still change are dim; the page "
+        "follows what is said until you scroll back or pick something."
+    )
     SIGNS = (
         *((sign, f"a final; the engine was {meaning}") for _, sign, _, meaning in MARKS),
         (UNMEASURED, "a final from an engine that doesn't measure how sure it is"),

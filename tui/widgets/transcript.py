@@ -294,7 +294,13 @@ class Transcript(ScrollView, can_focus=True):
         self.refresh()
 
     def _measure(self) -> None:
-        self.virtual_size = Size(self.scrollable_content_region.width, self.entries.height)
+        size = Size(self.scrollable_content_region.width, self.entries.height)
+        if self.show_vertical_scrollbar and size.width == self.virtual_size.width:
+            # The bar is there whatever the height: nothing has to be laid out anew.
+            self.set_reactive(Transcript.virtual_size, size)
+            self.vertical_scrollbar.window_virtual_size = size.height
+        else:
+            self.virtual_size = size
 
     def _grown(self) -> None:
         if self._growing:
