@@ -245,10 +245,10 @@ class Session:
         self._loop.call_soon_threadsafe(self._take_news, news)
 
     def _tune(self, tuning: Tuned) -> None:
-        profile = tuning.profile
-        detector = tuned(self._segmenter.detector, tuning.detector, profile.vad)
+        profile, vad = tuning.profile, _vad(tuning.profile)
+        detector = tuned(self._segmenter.detector, tuning.detector, vad)
         self._framer.gain = profile.audio.gain
-        self._pass_on(list(self._segmenter.tune(detector, profile.vad, _interval(profile))))
+        self._pass_on(list(self._segmenter.tune(detector, vad, _interval(profile))))
 
     def _run_out(self) -> None:
         """Hear what is held back, and end the utterance in progress."""
