@@ -50,6 +50,8 @@ def session_row(state: State, now: float) -> Row:
     """Return whether the server listens, to what and for how long. `now` is Unix time."""
     if state.doing:
         return "session", f"{state.doing} …", "$text-warning"
+    if not state.connected:
+        return "session", "◌ not connected", MUTED
     if not state.running:
         return "session", "○ stopped", MUTED
     audio = state.audio
@@ -77,7 +79,7 @@ def profile_row(state: State) -> Row:
     """Return the profile in use, or the one chosen for the next start."""
     if state.wanted and state.wanted != state.profile:
         return "profile", f"{state.wanted} · from the next start", ""
-    return "profile", state.profile or "-", ""
+    return "profile", state.profile or "-", "" if state.profile else FAINT
 
 
 def speed_row(state: State) -> Row:
@@ -133,7 +135,7 @@ class Status(Ticking):
         self.border_title = "Server"
 
     def watch_state(self, state: State) -> None:
-        self.ticking = state.running
+        self.ticking = state.running and state.connected
         self.border_subtitle = Content(one_line(server_words(state)))
         self.tooltip = Content(one_line(state.engine.reason)) if state.engine else None
 
