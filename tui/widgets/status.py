@@ -9,6 +9,10 @@ from textual.reactive import reactive
 from tui.state import State, source_name
 from tui.text import FAINT, MUTED, one_line
 from tui.widgets.ticking import Ticking
+from tui.wrapping import wrap
+
+LABEL = 9
+"""Cells before the texts."""
 
 Row = tuple[str, str, str]
 """Label, text and style."""
@@ -154,13 +158,21 @@ class Status(Ticking):
         last = [speed_row(state)]
         if loss := loss_words(state):
             last.append(("drops", loss, "$text-warning"))
-        # What explains makes way first.
-        spare = [why] if height >= len(rows) + 3 + len(last) else []
-        return [*rows, engine, model, *spare, *last]
+        # What explains takes the room that is left.
+        left = max(0, height - len(rows) - 2 - len(last))
+        return [*rows, engine, model, *self._reason(why[1], left), *last]
+
+    def _reason(self, reason: str, most: int) -> list[Row]:
+        text = one_line(reason)
+        lines = wrap(text, max(1, self.size.width - LABEL))
+        shown = [text[start:end] for start, end in lines[:most]]
+        if most and len(lines) > most:
+            shown[-1] = text[lines[most - 1][0] :]
+        return [("", line, MUTED) for line in shown]
 
     def _line(self, label: str, text: str, style: str) -> Content:
-        room = max(1, self.size.width - 9)
+        room = max(1, self.size.width - LABEL)
         return Content.assemble(
-            (f"{label:<9}", MUTED),
+            (f"{label:<{LABEL}}", MUTED),
             Content.styled(one_line(text), style).truncate(room, ellipsis=True),
         )
