@@ -1,12 +1,15 @@
 """An engine in a process of its own, as if it were here: its crash or hang costs one call.
 
 The process is `backend.engines.host`. What it answers comes over a socket that both ends keep to
-themselves, so that the death of either is known to the other at once. A process that died, or was
+themselves, so that the death of either is known to the other at once; cancels go over another, for
+one that hangs takes no more calls, and nobody may wait to cancel. A process that died, or was
 ended because it gave no sign of life, is started anew by the next call.
 """
 
+import math
 import os
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -52,8 +55,10 @@ class Remote:
         self._abilities = here.abilities
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
+        self._cancels: socket.socket | None = None
+        self._ending = threading.Lock()
+        # Held while `_cancels` is used or closed, which is never for long.
         self._memory: int | None = None
-        self._sending = threading.Lock()
         self._unwanted: threading.Event | None = None
         # Set by a cancel of `load`; there is none outside of that.
         self._progress: Progress = lambda stage, done, total: None
@@ -90,11 +95,13 @@ class Remote:
         return reading
 
     def cancel(self) -> None:
-        """Have the call in progress raise `Cancelled` soon. Called from any thread."""
+        """Have the call in progress raise `Cancelled` soon. Called from any thread; never waits."""
         if unwanted := self._unwanted:
             unwanted.set()
-        with suppress(OSError):  # It has just died, and the call knows.
-            self._send("cancel")
+        # One that died is known to the call; one that hangs may take no more of these.
+        with self._ending, suppress(OSError):
+            if self._cancels:
+                self._cancels.send(b"!")
 
     def unload(self) -> None:
         """End the process, which gives all its memory back."""
@@ -102,10 +109,13 @@ class Remote:
 
     def _end(self) -> None:
         process, self._process = self._process, None
-        with self._sending:
-            connection, self._connection = self._connection, None
+        connection, self._connection = self._connection, None
         if connection:
             connection.close()
+        with self._ending:
+            if self._cancels:
+                self._cancels.close()
+            self._cancels = None
         if process:
             process.kill()
             process.wait()
@@ -127,15 +137,23 @@ class Remote:
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
-        with theirs:
+        cancels, hears = socket.socketpair()
+        with theirs, hears:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "backend.engines.host", str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
+                # Without -P a file in the current folder might pass for one of our modules.
+                [sys.executable, "-P", "-m", "backend.engines.host"]
+                + [str(end.fileno()) for end in (theirs, hears)],
+                pass_fds=[theirs.fileno(), hears.fileno()],
                 stdin=subprocess.DEVNULL,
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
                 start_new_session=True,  # Ctrl+C is for the server, which ends this one itself.
             )
+        # What hangs doesn't take the sound either, of which a socket holds a few seconds.
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(self._stalled))
         self._connection = Connection(ours.detach())
+        cancels.setblocking(False)
+        with self._ending:
+            self._cancels = cancels
         try:
             self._send("make", *self._made_of)
             self.device, self._abilities = self._ask("load")
@@ -147,9 +165,13 @@ class Remote:
         """Return the engine's answer; without a process, start one first."""
         if self._process is None:
             self._start()
+            self._progress("ready", 1, 1)
         try:
             self._send(name, *given)
             well, answer = self._await(loading=name == "load")
+        except BlockingIOError:
+            self._end()
+            raise self._hung() from None
         except (OSError, EOFError):
             raise Crashed(f"{self.name}'s process ended ({self._end_of_itself()})") from None
         except BaseException:
@@ -177,13 +199,21 @@ class Remote:
     def _wait_for_a_sign(self, connection: Connection, *, loading: bool) -> None:
         if not loading:
             if not connection.poll(self._stalled):
-                raise Crashed(f"{self.name} gave no sign of life for {self._stalled:g} s")
+                raise self._hung()
             return
         while not connection.poll(LOOK):  # A download may take hours, and can't be asked to stop.
             if self._unwanted and self._unwanted.is_set():
                 raise Cancelled("nobody wants this any more")
 
     def _send(self, *message: Any) -> None:
-        with self._sending:
-            if self._connection:
-                self._connection.send(message)
+        assert self._connection
+        self._connection.send(message)
+
+    def _hung(self) -> Crashed:
+        return Crashed(f"{self.name} gave no sign of life for {self._stalled:g} s")
+
+
+def _timeval(seconds: float) -> bytes:
+    """Return C's ``struct timeval``."""
+    part, whole = math.modf(seconds)
+    return struct.pack("@ll", int(whole), int(part * 1e6))

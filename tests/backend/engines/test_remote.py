@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backend.engines import Cancelled, Crashed, EngineError, Reading, Wishes
+from backend.engines import Audio, Cancelled, Crashed, EngineError, Reading, Wishes
 from backend.engines.desk import Desk
 from backend.engines.mlx_whisper import MlxWhisper
 from backend.engines.remote import Remote
@@ -124,6 +124,55 @@ def test_a_bug_is_told_and_costs_no_process(engine: Remote):
     assert process(engine.final("c", SECOND, WELL)) == before
 
 
+def test_a_bug_is_told_with_where_it_was(engine: Remote):
+    with pytest.raises(Crashed) as crash:
+        engine.final("b", SECOND, wishing("raise"))
+    assert "in _read" in crash.value.__notes__[0]
+
+
+def test_one_that_takes_no_sound_any_more_has_hung_and_nobody_waits_to_cancel(engine: Remote):
+    worker = process(engine.final("a", SECOND, WELL))
+    os.kill(worker, signal.SIGSTOP)
+    hung = threading.Thread(
+        target=lambda: told.append(crash_of(engine, np.resize(SECOND, 3 << 20)))
+    )
+    told: list[str] = []
+    hung.start()
+    while hung.is_alive():
+        began = time.monotonic()
+        engine.cancel()
+        assert time.monotonic() - began < 1.5
+    assert told == ["fragile gave no sign of life for 2 s"]
+    assert process(engine.final("c", SECOND, WELL)) != worker
+
+
+def test_a_new_process_is_told_to_be_ready_as_the_first_was():
+    stages: list[str] = []
+    desk = Desk(Remote(Fragile))
+    desk.load(lambda stage, done, total: stages.append(stage)).result(SOON)
+    os.kill(process(desk.final("a", SECOND, WELL).result(SOON)), signal.SIGKILL)
+    assert heard(desk.final("b", SECOND, WELL)).startswith("final of 16000")
+    assert stages == ["load", "warm-up", "ready", "load", "ready"]
+    assert desk.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_to_the_whole_service_leaves_it_to_who_asks(engine: Remote, number: int):
+    worker = process(engine.final("a", SECOND, WELL))
+    os.kill(worker, number)
+    assert process(engine.final("b", SECOND, WELL)) == worker
+
+
+def test_a_file_in_the_current_folder_is_none_of_its_modules(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "numpy.py").write_text("raise SystemExit('this is no numpy')")
+    monkeypatch.chdir(tmp_path)
+    engine = Remote(Fragile)
+    engine.load(quiet)
+    engine.unload()
+
+
 def test_a_refusal_is_no_crash(engine: Remote):
     with pytest.raises(EngineError, match="say it again") as refusal:
         engine.final("b", SECOND, wishing("refuse"))
@@ -198,6 +247,12 @@ def test_whisper_reads_there_as_it_does_here():
     with pytest.raises(EngineError, match="no option"):
         desk.engine.check(Wishes(options={"colour": "blue"}))
     assert desk.close()
+
+
+def crash_of(engine: Remote, audio: Audio) -> str:
+    with pytest.raises(Crashed) as crash:
+        engine.final("b", audio, WELL)
+    return str(crash.value)
 
 
 def heard(future: Future[Reading]) -> str:
