@@ -363,11 +363,17 @@ class Desk:
                 raise
             # It was meant for the request before and came after its end: one can.
         except Exception as error:
-            if not request.is_final or not _may_go_well(error):
+            if not self._once_more(request, error):
                 raise
             log.warning("%s: %s; reading it again", request.utterance, error, exc_info=error)
             request.crashed(str(self._as_told(error, "failed on an utterance")))
         return request.call(request.utterance, request.audio, request.wishes)
+
+    def _once_more(self, request: _Request, error: Exception) -> bool:
+        """Whether what failed is read again. A draft that failed becomes no final any more."""
+        with self._changed:
+            request.whole = request.is_final
+            return request.is_final and not request.unwanted and _may_go_well(error)
 
     def _as_told(self, error: BaseException, what: str) -> Exception:
         """Return what the caller is told of an engine's fault; a crash is logged in full."""

@@ -368,6 +368,23 @@ def test_closing_drops_what_waits_and_interrupts_what_runs(desk: Desk, scribe: S
     assert scribe.done[-1] == "unload"
 
 
+def test_what_breaks_down_over_a_final_that_nobody_wants_is_not_asked_again(
+    desk: Desk, scribe: Scribe, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(scribe, "cancel", lambda: None)  # It hangs.
+    scribe.hold()
+    again: list[str] = []
+    running = desk.final("a", SECOND, WISHES, again.append)
+    scribe.wait_begun()
+    scribe.fault = RuntimeError("boom")
+    desk.cancel("a")
+    scribe.go.set()
+    with pytest.raises(EngineError, match="boom"):
+        running.result(SOON)
+    assert again == []
+    scribe.fault = None
+
+
 def test_draining_reads_what_waits_first(desk: Desk, scribe: Scribe):
     scribe.hold()
     finals = [desk.final(name, SECOND, WISHES) for name in "ab"]
