@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backend.engines import Cancelled, EngineError, Reading, Wishes
+from backend.engines import Cancelled, Crashed, EngineError, Reading, Wishes, pocketsphinx
 from backend.engines.desk import Desk
 from backend.engines.pocketsphinx import PocketSphinx
 from tests.backend.engines.sound import recording, silence, spoken, transcript
@@ -167,13 +167,36 @@ def test_the_process_has_time_for_others_while_it_reads(desk: Desk):
     assert longest < 0.5
 
 
-def test_a_crash_of_its_process_costs_one_utterance(desk: Desk, engine: PocketSphinx):
+@pytest.mark.parametrize(
+    ("number", "told"), [(signal.SIGKILL, "process ended"), (signal.SIGSTOP, "no sign of life")]
+)
+def test_a_crash_or_hang_of_its_process_costs_a_second_reading(
+    desk: Desk,
+    engine: PocketSphinx,
+    monkeypatch: pytest.MonkeyPatch,
+    number: signal.Signals,
+    told: str,
+):
+    monkeypatch.setattr(pocketsphinx, "STALLED", 5.0)
+    monkeypatch.setattr(pocketsphinx, "SLOW", 0.0)
+    sound = np.tile(spoken("hello world"), 3)  # More than a pipe holds.
     assert engine._process
-    os.kill(engine._process.pid, signal.SIGKILL)
-    engine._process.wait()
-    with pytest.raises(EngineError, match="process ended"):
-        heard(desk.final("a", spoken("hello world"), WISHES))
-    assert heard(desk.final("b", spoken("hello world"), WISHES)).text
+    os.kill(engine._process.pid, number)
+    crashes: list[str] = []
+    assert heard(desk.final("a", sound, WISHES, crashes.append)).text
+    assert told in crashes[0]
+    assert len(crashes) == 1
+
+
+def test_a_hang_in_a_partial_is_told(
+    desk: Desk, engine: PocketSphinx, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(pocketsphinx, "STALLED", 5.0)
+    assert engine._process
+    os.kill(engine._process.pid, signal.SIGSTOP)
+    with pytest.raises(Crashed, match="no sign of life"):
+        heard(desk.partial("a", spoken("hello world"), WISHES))
+    assert heard(desk.final("a", spoken("hello world"), WISHES)).text
 
 
 def test_no_process_is_left_behind():
