@@ -31,7 +31,7 @@ class Lookout:
         self._process: subprocess.Popen[bytes] | None = None
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", __name__, json.dumps([wanted, channel])],
+                [sys.executable, "-P", "-m", __name__, json.dumps([wanted, channel])],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
