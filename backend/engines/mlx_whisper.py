@@ -23,15 +23,13 @@ from backend.engines.heavy import import_heavy
 from backend.engines.interrupt import Interrupt
 from backend.engines.models import find
 from backend.engines.names import repository
+from backend.engines.whisper_options import checked
 
 if TYPE_CHECKING:
     from backend.engines.whisper import Passage
 
 INSTALL = "pip install 'realtime-mlx-stt[mlx-cpu]'"
 """What brings the package where it isn't a plain dependency."""
-
-OURS = frozenset({"fp16", "language", "task", "prompt"})
-"""`DecodingOptions` that the profile has other fields for, or none."""
 
 RANDOM = -6.0
 """Mean log probability of greedy tokens that a trained model doesn't sink to.
@@ -52,18 +50,15 @@ def installed() -> bool:
 
 @dataclass(frozen=True)
 class Abilities:
-    """What a model reads, and which of its options may be set."""
+    """What a model reads."""
 
     model: str
-    options: frozenset[str] = frozenset()
     languages: frozenset[str] = frozenset()
     english_only: bool = False
 
     def check(self, wishes: Wishes) -> None:
         """Raise `EngineError` for a language or option that the model doesn't know."""
-        for option in wishes.options:
-            if option not in self.options:
-                raise EngineError(f"mlx_whisper has no option {option!r} (transcription.options)")
+        checked(wishes.options)
         if wishes.language is not None and wishes.language not in self.languages:
             raise EngineError(f"Whisper doesn't know the language {wishes.language!r}")
         english = wishes.language in {None, "en"} and wishes.task != "translate"
@@ -156,12 +151,13 @@ class MlxWhisper:
         self, utterance: str, audio: Audio, wishes: Wishes, *, brief: bool, words: bool
     ) -> Reading:
         self.check(wishes)
-        options = dict(wishes.options)
+        options = checked(wishes.options)
         heat = options.pop("temperature", None)
         if brief:
-            heat = 0.0
+            heat = [0.0]
+            options.pop("best_of", None)
         if heat is not None:
-            options["temperatures"] = (heat,) if isinstance(heat, int | float) else tuple(heat)
+            options["temperatures"] = heat
         try:
             passages = self._ask(
                 utterance,
@@ -247,12 +243,10 @@ def _load(folder: Path, dtype: Any) -> Any:
 
 
 def _abilities(name: str, model: Any) -> Abilities:
-    from mlx_whisper.decoding import DecodingOptions
     from mlx_whisper.tokenizer import LANGUAGES
 
     return Abilities(
         model=name,
-        options=frozenset(option.name for option in fields(DecodingOptions)) - OURS,
         languages=frozenset(LANGUAGES),
         english_only=not model.is_multilingual,
     )

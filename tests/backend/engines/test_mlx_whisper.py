@@ -128,12 +128,19 @@ def test_options_reach_the_decoder(desk: Desk):
     assert heard(desk.final("a", sound, one_token)).text == "what time"
 
 
+def test_the_best_of_several_samples_is_for_finals_alone(desk: Desk):
+    sound = spoken("what time is it")
+    best = Wishes(language="en", options={"best_of": 2, "temperature": 0.2})
+    assert heard(desk.partial("a", sound, best)).text == "what time is it"
+    assert heard(desk.final("a", sound, best)).text == "what time is it"
+
+
 @pytest.mark.parametrize(
     ("wishes", "told"),
     [
         (Wishes(options={"beem_size": 5}), "no option 'beem_size'"),
         (Wishes(options={"fp16": True}), "no option 'fp16'"),
-        (Wishes(language="en", options={"beam_size": 5}), "refused transcription.options: Beam"),
+        (Wishes(options={"temperature": []}), r"transcription.options: temperature"),
         (Wishes(language="qq"), "doesn't know the language 'qq'"),
     ],
 )
