@@ -152,6 +152,8 @@ class Desks:
 
     async def close(self) -> None:
         """End all engines; what they have not begun is dropped."""
+        for loading in self._loading.values():
+            loading.cancel()
         desks = [taken.desk for taken in self._desks.values()]
         self._desks.clear()
         await asyncio.gather(*(asyncio.to_thread(desk.close) for desk in desks))

@@ -25,9 +25,10 @@ class Double:
     def __init__(self, model: str, gate: threading.Event) -> None:
         self.model = model
         self.gate = gate
-        self.unloaded = False
+        self.loaded = self.unloaded = False
 
     def load(self, progress: Progress) -> None:
+        self.loaded = True
         assert self.gate.wait(10)
         if self.model == "broken":
             raise EngineError("the model is broken: take another")
@@ -122,6 +123,30 @@ async def test_who_gives_up_waiting_leaves_a_desk_that_can_be_taken(
     assert taken.users == 1
     assert (await desks.status(wanting("slow"))).state == "ready"
     await desks.close()
+
+
+async def test_closing_begins_no_load_any_more(
+    made: dict[str, Double], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, gate = threading.Event(), threading.Event()
+
+    def lacking(model: str) -> bool:
+        asked.set()
+        assert gate.wait(10)
+        return False
+
+    monkeypatch.setattr(Double, "name", "mlx_whisper")
+    monkeypatch.setattr(module, "lacking", lacking)
+    desks = Desks(Bus())
+    waiting = asyncio.create_task(desks.take(wanting("a")))
+    assert await asyncio.to_thread(asked.wait, 10)
+    closing = asyncio.create_task(desks.close())
+    await asyncio.sleep(0)
+    gate.set()
+    await closing
+    await asyncio.wait({waiting})
+    assert not made["a"].loaded
+    assert desks.all == []
 
 
 async def test_a_failure_is_told_where_it_belongs(made: dict[str, Double]) -> None:
