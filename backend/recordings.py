@@ -120,6 +120,10 @@ async def transcribe(
     recording: Recording, vad: VadPart, wishes: Wishes, desk: Desk, threads: Executor
 ) -> Transcript:
     """Return what is said in a recording. Raises `Problem`."""
+    try:
+        await asyncio.to_thread(desk.engine.check, wishes)
+    except EngineError as error:
+        raise bad_request(str(error), "Invalid configuration") from error
     started = time.monotonic()
     reading = threads.submit(_read, recording, vad, wishes, desk)
     try:

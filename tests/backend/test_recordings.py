@@ -1,18 +1,26 @@
 """Whole recordings: all of what can be decoded is heard, and what is wrong with them is told."""
 
+import asyncio
 import io
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
+from backend.engines import Wishes
+from backend.engines.desk import Desk
+from backend.engines.remote import Remote
 from backend.hearing import FRAME, RATE, Samples
 from backend.hearing.segmenter import Segmenter
 from backend.hearing.vad import make
 from backend.problems import Problem
-from backend.recordings import PIECE, Recording
+from backend.recordings import PIECE, Recording, transcribe
+from common.api import Transcript
 from common.profile import VadPart
+from tests.backend.engines.doubles import Fragile
 
 FORMATS = ["WAV", "FLAC", "OGG", "MP3", "AIFF"]
 SECONDS = 20
@@ -111,3 +119,39 @@ def test_what_gives_no_sound_at_all_is_refused_with_415(data: bytes) -> None:
 def test_a_recording_of_no_length_is_no_broken_one() -> None:
     recording, listener = heard(encoded("WAV", seconds=0))
     assert (recording.seconds, recording.warning, listener.frames) == (0, None, [])
+
+
+@pytest.fixture
+async def desk() -> AsyncIterator[Desk]:
+    desk = Desk(Remote(Fragile))
+    await asyncio.wrap_future(desk.load(lambda stage, done, total: None))
+    yield desk
+    assert await asyncio.to_thread(desk.close)
+
+
+async def read(desk: Desk, wishes: Wishes) -> Transcript:
+    recording = Recording(io.BytesIO(encoded("WAV", 3)), None, 3600)
+    with ThreadPoolExecutor(1) as threads:
+        return await transcribe(recording, VadPart(enabled=False), wishes, desk, threads)
+
+
+async def test_an_engine_that_dies_over_a_recording_is_asked_once_more(
+    desk: Desk, tmp_path: Path
+) -> None:
+    once = tmp_path / "once"
+    once.touch()
+    transcript = await read(desk, Wishes(options={"fault": "kill", "once": str(once)}))
+    assert transcript.text.startswith("final of")
+    assert not once.exists()
+
+
+async def test_one_over_which_it_dies_twice_is_told_with_503(desk: Desk) -> None:
+    with pytest.raises(Problem, match="signal 9") as problem:
+        await read(desk, Wishes(options={"fault": "kill"}))
+    assert problem.value.status == 503
+
+
+async def test_what_the_engine_cannot_do_is_refused_as_a_mistake_of_the_asker(desk: Desk) -> None:
+    with pytest.raises(Problem, match="Klingon") as problem:
+        await read(desk, Wishes(language="tlh"))
+    assert problem.value.status == 400
