@@ -8,7 +8,6 @@ import errno
 import os
 import re
 import shutil
-import socket
 import sqlite3
 import sys
 import time
@@ -20,10 +19,12 @@ from typing import Literal
 import numpy as np
 
 from backend import profiles
+from backend.address import is_ours, taken
 from backend.engines import EngineError
 from backend.engines.catalog import catalog
 from backend.engines.choose import choose, spare
-from backend.engines.models import cache_folder, in_cache
+from backend.engines.models import begun, cache_folder, in_cache, size, standing
+from backend.engines.names import short
 from backend.engines.openai_faults import KEY, server
 from backend.hearing import FRAME
 from backend.hearing import vad as vads
@@ -240,18 +241,20 @@ class Doctor:
             yield "note", found, mend
         else:
             yield "ok", found, None
-        if other := spare(self._profile.transcription):
-            yield from _fallback(other)
+        other = spare(self._profile.transcription)
+        yield from _fallback(other) if other else ()
 
     def _models(self) -> Iterator[Spec]:
-        folder, there = cache_folder(), in_cache()
-        if there:
-            sizes = [_size(folder / f"models--{name.replace('/', '--')}") for name in there]
-            told = (f"{one} ({size:.2f} GiB)" for one, size in zip(there, sizes, strict=True))
-            yield "ok", f"{', '.join(told)} in {folder}", None
+        folder, there = cache_folder(), [*in_cache(), *begun()]
+        whole = [name for name in there if standing(name) == "installed"]
+        for name in (name for name in there if name not in whole):
+            found = f"{name} is in {folder} only in part, or damaged"
+            yield "note", found, f"stt-server models pull {short(name)}"
+        if whole:
+            told = ", ".join(f"{name} ({size(name) / 2**30:.2f} GiB)" for name in whole)
+            yield "ok", f"{told} in {folder}", None
         else:
-            mend = "a model is downloaded when it is first used, or lies in a folder of yours"
-            yield "note", f"no Whisper model in {folder}", mend
+            yield "note", f"no Whisper model in {folder}", "one is downloaded when it is first used"
 
     def _keys(self) -> Iterator[Spec]:
         for name, what in ((KEY, "the engine openai"), (KEYS[0], "porcupine")):
@@ -268,10 +271,10 @@ class Doctor:
         if self.serving:
             yield "ok", f"this server listens on {host}:{port}", None
             return
-        fault = _taken(host, port)
+        fault = taken(host, port)
         if fault is None:
             yield "ok", f"{host}:{port} is free", None
-        elif fault == errno.EADDRINUSE and _is_ours(host, port):
+        elif fault == errno.EADDRINUSE and is_ours(host, port):
             yield "note", f"a server of this kind listens on {host}:{port} already", None
         else:
             mend = f"set {variable('port')} to another, 0 for any, or {variable('host')}"
@@ -395,35 +398,3 @@ def _denied() -> str | None:
     """Return a sound device that this user may not open, on a Linux without a sound server."""
     nodes = [*Path("/dev/snd").glob("pcm*c")] if Path("/dev/snd").is_dir() else []
     return next((str(node) for node in nodes if not os.access(node, os.R_OK)), None)
-
-
-def _size(folder: Path) -> float:
-    blobs = folder / "blobs"
-    return sum(one.stat().st_size for one in blobs.glob("*")) / 2**30 if blobs.is_dir() else 0.0
-
-
-def _taken(host: str, port: int) -> int | None:
-    """Return why an address can't be listened on, as an errno; None if it can."""
-    try:
-        kind, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(kind, socket.SOCK_STREAM) as probe:
-            if os.name == "posix":
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-    except socket.gaierror:
-        return errno.EADDRNOTAVAIL
-    except OSError as error:
-        return error.errno
-    return None
-
-
-def _is_ours(host: str, port: int) -> bool:
-    import httpx
-
-    name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    name = f"[{name}]" if ":" in name else name
-    try:
-        told = httpx.get(f"http://{name}:{port}/health", timeout=2, trust_env=False).json()
-        return isinstance(told, dict) and told.get("status") == "healthy" and "version" in told
-    except (httpx.HTTPError, ValueError):
-        return False

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from backend.sound import cure
 from common.api import DoctorReport, Finding
 from common.events import AudioStatus
 from tests.openai_loopback import openai_loopback
+from tests.running import TINY
 
 KEYS = ("OPENAI_API_KEY", "PORCUPINE_ACCESS_KEY", "PICOVOICE_ACCESS_KEY")
 
@@ -44,6 +46,27 @@ def found(report: DoctorReport, name: str) -> list[Finding]:
 def state(report: DoctorReport, name: str) -> str:
     order = ("fault", "note", "ok")
     return min((one.state for one in found(report, name)), key=order.index)
+
+
+def test_models_in_the_cache_are_named_with_their_size_and_those_cut_off(tmp_path: Path) -> None:
+    whole, cut = (
+        tmp_path / "hub" / f"models--mlx-community--whisper-{name}" for name in ("base-mlx", "tiny")
+    )
+    for where in (whole, cut):
+        (where / "refs").mkdir(parents=True)
+        (where / "refs" / "main").write_text("abc123")
+        shutil.copytree(TINY, where / "snapshots" / "abc123")
+    (whole / "blobs").mkdir()
+    (whole / "blobs" / "weights").write_bytes(bytes(2**20 * 11))
+    with (cut / "snapshots" / "abc123" / "weights.npz").open("rb+") as weights:
+        weights.truncate(100_000)
+    told = {
+        one.found.split()[0]: one for one in found(Doctor(settings(tmp_path)).examine(), "models")
+    }
+    assert told["mlx-community/whisper-base-mlx"].state == "ok"
+    assert "whisper-base-mlx (0.01 GiB)" in told["mlx-community/whisper-base-mlx"].found
+    assert told["mlx-community/whisper-tiny"].state == "note"
+    assert told["mlx-community/whisper-tiny"].cure == "stt-server models pull tiny"
 
 
 def test_a_sound_machine_has_no_fault_but_the_microphone(tmp_path: Path) -> None:
@@ -216,19 +239,6 @@ def test_a_check_that_breaks_is_a_fault_and_the_others_go_on(
     assert fault.state == "fault"
     assert "silero_vad.onnx" in fault.found
     assert found(report, "folders")
-
-
-def test_models_in_the_cache_are_named_with_their_size(tmp_path: Path) -> None:
-    repository = tmp_path / "hub" / "models--mlx-community--whisper-tiny"
-    snapshot = repository / "snapshots" / "abc"
-    for folder in (repository / "refs", repository / "blobs", snapshot):
-        folder.mkdir(parents=True)
-    (repository / "refs" / "main").write_text("abc")
-    (repository / "blobs" / "weights").write_bytes(bytes(2**20 * 11))
-    (snapshot / "config.json").write_text("{}")
-    (snapshot / "weights.npz").write_bytes(b"")
-    (models,) = found(Doctor(settings(tmp_path)).examine(), "models")
-    assert models.found.startswith("mlx-community/whisper-tiny (0.01 GiB)")
 
 
 @pytest.mark.parametrize(("encoding", "mark"), [("utf-8", "✗"), ("ascii", "!")])
