@@ -58,7 +58,7 @@ class Header(Ticking):
         words = link_words(self.state, time.monotonic())
         for every in (True, False):
             tabs = self._tabs(every=every)
-            room = width - tabs.cell_length - 2
+            room = width - tabs.cell_length
             fitting = [word for word in words if Content(word[0]).cell_length <= room]
             if fitting:
                 text, style = fitting[0]
