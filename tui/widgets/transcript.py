@@ -107,7 +107,8 @@ class Transcript(ScrollView, can_focus=True):
         self.search = Search()
         self.speaker: Callable[[str | None], str] = lambda session_id: session_id or ""
         """Returns a session's name."""
-        self._strips: LRUCache[int, Strip] = LRUCache(1024)
+        # A few screens of lines: a strip takes tens of kilobytes with what it caches itself.
+        self._strips: LRUCache[int, Strip] = LRUCache(256)
         self._pen = Pen(self._style)
         self._growing = 0
         self._height = 0
