@@ -34,6 +34,6 @@ def test_the_server_does_what_its_document_says(token: str, tmp_path: Path) -> N
             timeout=90,
         )
         assert found.returncode == 0, found.stdout[-10_000:]
-        assert "31 selected / 31 total" in found.stdout
+        assert "32 selected / 32 total" in found.stdout
         assert server.stop() == 0
     assert "Traceback" not in server.log
