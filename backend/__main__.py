@@ -103,6 +103,7 @@ def _parser() -> argparse.ArgumentParser:
 
     doctor = commands.add_parser("doctor", help="look at what the server needs of this machine")
     doctor.add_argument("--json", action="store_true", help="print the report as JSON")
+    add_flags(doctor)
     doctor.set_defaults(run=_doctor)
 
     demo = commands.add_parser("demo", help="play a recording to a server and watch it live")

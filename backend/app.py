@@ -27,6 +27,8 @@ from backend.sockets import Socket, Sockets
 OPEN = {docs.name, pages.name}
 """The blueprints that want no token: there is no secret in them."""
 
+SOCKETS = {"/api/v1/ws": serve_events, "/api/v1/audio": serve_audio}
+
 
 def create_app(settings: Settings | None = None) -> Quart:
     """Return the application. Its parts live from its startup to its shutdown.
@@ -47,10 +49,7 @@ def create_app(settings: Settings | None = None) -> Quart:
     _guard(app, settings, pace)
     _explain(app, settings)
     _live(app, settings)
-    endpoints = {
-        "/api/v1/ws": partial(_with_parts, app, serve_events),
-        "/api/v1/audio": partial(_with_parts, app, serve_audio),
-    }
+    endpoints = {path: partial(_with_parts, app, serve) for path, serve in SOCKETS.items()}
     app.asgi_app = Sockets(app.asgi_app, settings, pace, endpoints)  # type: ignore[assignment,method-assign]
     return app
 
@@ -96,6 +95,8 @@ def _explain(app: Quart, settings: Settings) -> None:
 
     @app.errorhandler(HTTPException)
     async def translate(error: HTTPException) -> Response:
+        if error.code == 404 and request.path in SOCKETS:
+            return answer(problems.not_a_page(request.path))
         return answer(problems.from_http(error))
 
     @app.errorhandler(Exception)

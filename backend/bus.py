@@ -1,10 +1,8 @@
 """Who is told? One publisher, many bounded subscribers, sequence numbers and resume.
 
 The bus lives on the event loop; `Bus.tell` is the way in from other threads. Each event is
-encoded once. A subscriber that falls behind loses levels and superseded partials first, since
-the newest takes the place of an older one that was not sent yet; durable events are never
-dropped. A subscriber with too many durable events waiting is `TooSlow` and must come back with
-``since``.
+encoded once and framed once. What becomes of it at a subscriber that takes less than there is,
+`backend.subscription` says.
 
 A final is in history before anyone is told of it: events wait in line behind one that is being
 written, so that their order is that of their numbers. Levels, which have neither, don't wait.
@@ -13,143 +11,21 @@ written, so that their order is that of their numbers. Levels, which have neithe
 import asyncio
 import time
 import uuid
-from collections import OrderedDict, deque
-from collections.abc import AsyncIterator, Iterator, Set
+from collections import deque
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Protocol
 
 from backend.hearing import Samples
+from backend.subscription import Dropped, Encoded, Outlet, Subscription, Wanted
 from common.events import Event, Level, Transcription, encode
 
 HELD = 8192
 """Durable events kept for those who resume."""
 RECENT = 50
 """Finals told in ``welcome``."""
-BACKLOG = 1024
-"""Durable events that may wait for one subscriber."""
-
-
-Key = int | tuple[str, str | int | None]
-"""What an event that waits is known by: one of the same key takes its place."""
-
-
-class TooSlow(Exception):
-    """A subscriber has too many durable events waiting."""
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """Which events a subscriber asked for."""
-
-    names: frozenset[str] | None = None
-    """Types of events; None means all."""
-    session: str | None = None
-    """Only this session's events; None means everyone's."""
-    levels: bool = True
-
-    def matches(self, event: Event) -> bool:
-        if isinstance(event, Level) and not self.levels:
-            return False
-        if self.names is not None and event.event not in self.names:
-            return False
-        return self.session is None or event.session_id == self.session
-
-
-@dataclass
-class Dropped:
-    """What subscribers were not told, because something newer took its place."""
-
-    levels: int = 0
-    partials: int = 0
-    slow_clients: int = 0
-
-
-class Subscription:
-    """One subscriber's events, in order. Iterate over it; each item is a JSON text."""
-
-    def __init__(self, wanted: Wanted, dropped: Dropped) -> None:
-        self.wanted = wanted
-        self._dropped = dropped
-        self._waiting: OrderedDict[Key, str] = OrderedDict()
-        self._kept = 0
-        self._replies = 0
-        self._wake = asyncio.Event()
-        self._closed = False
-        self._overrun = asyncio.Event()
-
-    @property
-    def too_slow(self) -> bool:
-        """Whether more durable events wait than may; it must come back and resume."""
-        return self._overrun.is_set()
-
-    def offer(self, event: Event, text: str) -> None:
-        """Queue an event that matches what is wanted, in the place of what it supersedes."""
-        if self._closed or self._overrun.is_set() or not self.wanted.matches(event):
-            return
-        if isinstance(event, Transcription):
-            self._supersede(("partial", event.utterance_id), "partials")
-        elif isinstance(event, Level):
-            self._supersede(("level", event.session_id), "levels")
-        self._waiting[self._key(event)] = text
-        self._count(event.seq is not None)
-        self._wake.set()
-
-    def resume(self, event: Event, text: str) -> None:
-        """Queue a durable event of the past. It doesn't count as falling behind."""
-        if self.wanted.matches(event):
-            self._waiting[("resumed", event.seq)] = text
-
-    def reply(self, event: Event) -> None:
-        """Queue an event for this subscriber alone."""
-        self._replies += 1
-        self._waiting[("reply", self._replies)] = encode(event)
-        self._count(1)
-        self._wake.set()
-
-    def close(self) -> None:
-        """End the iteration after what is waiting."""
-        self._closed = True
-        self._wake.set()
-
-    async def __aiter__(self) -> AsyncIterator[str]:
-        """Yield texts until `close`. Raises `TooSlow`."""
-        while True:
-            if self._overrun.is_set():
-                raise TooSlow
-            if self._waiting:
-                key, text = self._waiting.popitem(last=False)
-                self._kept -= isinstance(key, int) or key[0] == "reply"
-                yield text
-            elif self._closed:
-                return
-            else:
-                self._wake.clear()
-                await self._wake.wait()
-
-    async def wait_until_too_slow(self) -> None:
-        """Return once the subscriber is `TooSlow`, also while its sending is stuck."""
-        await self._overrun.wait()
-
-    def _count(self, kept: int) -> None:
-        """Count what may not be dropped."""
-        self._kept += kept
-        if self._kept > BACKLOG and not self._overrun.is_set():
-            self._overrun.set()
-            self._dropped.slow_clients += 1
-
-    @staticmethod
-    def _key(event: Event) -> Key:
-        if event.seq is not None:
-            return event.seq
-        if isinstance(event, Transcription):
-            return ("partial", event.utterance_id)
-        # Of everything else that isn't durable the newest is enough.
-        return (event.event, event.session_id)
-
-    def _supersede(self, key: Key, kind: str) -> None:
-        if self._waiting.pop(key, None) is not None:
-            setattr(self._dropped, kind, getattr(self._dropped, kind) + 1)
+LATER = 0.02
+"""Seconds after which is looked whether those who were behind take more."""
 
 
 class Keeper(Protocol):
@@ -183,9 +59,10 @@ class Bus:
         self._numbered = self.seq
         self._keeper = keeper
         self._line: deque[tuple[Event, str, asyncio.Future[None] | None]] = deque()
-        self._held: deque[tuple[Event, str]] = deque(maxlen=HELD)
+        self._held: deque[tuple[Event, Encoded]] = deque(maxlen=HELD)
         self._subscriptions: set[Subscription] = set()
         self._within = 0
+        self._late: set[Subscription] = set()
         self._empty = asyncio.Event()
         self._empty.set()
         self._loop = asyncio.get_running_loop()
@@ -194,6 +71,11 @@ class Bus:
     def connections(self) -> int:
         """How many clients subscribe."""
         return len(self._subscriptions) - self._within
+
+    @property
+    def depth(self) -> int:
+        """How many events that may not be dropped wait for the slowest subscriber."""
+        return max((subscription.depth for subscription in self._subscriptions), default=0)
 
     def publish(self, event: Event, sound: Samples | None = None) -> None:
         """Number the event if it is durable, and tell everyone who wants it. On the loop only.
@@ -233,13 +115,32 @@ class Bus:
             await asyncio.sleep(0)  # The line moves up in callbacks of the same turn.
 
     def _deliver(self, event: Event, text: str) -> None:
+        encoded = Encoded(text)
         if event.seq is not None:
             self.seq = event.seq
-            self._held.append((event, text))
+            self._held.append((event, encoded))
         if isinstance(event, Transcription) and event.is_final:
             self.recent.append(event)
         for subscription in self._subscriptions:
-            subscription.offer(event, text)
+            if subscription.offer(event, encoded):
+                self._behind(subscription)
+
+    def _behind(self, subscription: Subscription) -> None:
+        if not self._late:
+            self._loop.call_later(LATER, self._pump)
+        self._late.add(subscription)
+
+    def _pump(self) -> None:
+        """Write to those who are behind what they take by now."""
+        now = self._loop.time()
+        self._late = {one for one in self._late & self._subscriptions if one.pump(now)}
+        if self._late:
+            self._loop.call_later(LATER, self._pump)
+
+    def attach(self, subscription: Subscription, outlet: Outlet) -> None:
+        """Have a subscription's events written to an outlet, what waits for it first."""
+        subscription.attach(outlet)
+        self._behind(subscription)
 
     def forget(self, numbers: Set[int]) -> None:
         """Hold finals no longer: whoever resumes isn't told them again."""
@@ -277,9 +178,9 @@ class Bus:
             subscription.close()
         if since is not None:
             after = since if since <= self.seq else -1
-            for event, text in self._held:
+            for event, encoded in self._held:
                 if event.seq is not None and event.seq > after:
-                    subscription.resume(event, text)
+                    subscription.resume(event, encoded)
         self._subscriptions.add(subscription)
         self._within += within
         self._empty.clear()
@@ -296,6 +197,7 @@ class Bus:
         self.closed.set()
         for subscription in self._subscriptions:
             subscription.close()
+            self._behind(subscription)
 
     async def wait_until_empty(self, seconds: float) -> bool:
         """Wait, for so long at most, until nobody subscribes; say whether that is so."""

@@ -1,4 +1,7 @@
-"""When sound was heard, against the wall clock."""
+"""When sound was heard, against the wall clock.
+
+The hearing thread ticks while the event loop asks.
+"""
 
 import time
 from collections import deque
@@ -16,7 +19,8 @@ class Clock:
     def since(self, seconds: float) -> float | None:
         """Return how long ago, in seconds, that second of the audio was heard."""
         when = None
-        for position, heard in reversed(self._heard):
+        # A copy: a deque that grows while it is looked through raises RuntimeError.
+        for position, heard in reversed(self._heard.copy()):
             if position < seconds:
                 break
             when = heard

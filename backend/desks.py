@@ -2,8 +2,7 @@
 
 A desk is loaded when it is first taken, after its model was downloaded if need be, and kept for
 the next session; one that nobody uses is given up when another model is taken, or after some
-time. `auto` falls back openly: the reason is in the status, in
-the log and in every console.
+time. `auto` falls back openly: the reason is in the status, in the log and in every console.
 """
 
 import asyncio
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 
 from backend.bus import Bus
 from backend.engines import Cancelled, EngineError, Progress
-from backend.engines.choose import Choice, choose, fallback
+from backend.engines.choose import Choice, choose, fallback, spare
 from backend.engines.desk import Desk
 from backend.engines.models import lacking
 from backend.engines.names import asked_for, repository
@@ -35,8 +34,8 @@ class Taken:
     desk: Desk
     reason: str
     users: int = 0
-    turns: int = 0
-    """How often it was taken."""
+    resting: asyncio.TimerHandle | None = None
+    """What gives it up if nobody takes it."""
 
     def status(self) -> EngineStatus:
         engine = self.desk.engine
@@ -108,6 +107,7 @@ class Desks:
         """
         try:
             choice = await asyncio.to_thread(choose, part)
+            await asyncio.to_thread(_check_spare, part)
             try:
                 taken = await self._loaded(choice)
             except EngineError as error:
@@ -120,7 +120,19 @@ class Desks:
             raise missing(str(error), "Engine not available") from error
         # Nothing is awaited since it was found ready, so nobody has given it up.
         taken.users += 1
-        taken.turns += 1
+        self._wake(taken)
+        return taken
+
+    async def take_spare(self, part: TranscriptionPart, failed: Taken) -> Taken | None:
+        """Return the loaded desk of the fallback engine; give it back when done.
+
+        None where the settings name none, or the one that failed. Raises `Problem` 503.
+        """
+        named = spare(part)
+        taken = await self.take(named) if named else None
+        if taken is failed:
+            self.give_back(failed)
+            return None
         return taken
 
     def give_back(self, taken: Taken) -> None:
@@ -160,7 +172,7 @@ class Desks:
         engine = choice.engine
         taken = Taken(Desk(engine), choice.reason)
         try:
-            if await asyncio.to_thread(lacking, engine.model):
+            if engine.name == "mlx_whisper" and await asyncio.to_thread(lacking, engine.model):
                 await self._pulls.bring(asked_for(engine.model))
             await self._give_up_unused()
             self._desks[key] = taken
@@ -192,13 +204,19 @@ class Desks:
     def _let_rest(self, taken: Taken) -> None:
         """Give a desk up after some time in which nobody takes it."""
         if self._idle and not taken.users:
-            loop, turns = asyncio.get_running_loop(), taken.turns
-            loop.call_later(self._idle, lambda: self._retire(taken, turns))
+            self._wake(taken)
+            loop = asyncio.get_running_loop()
+            taken.resting = loop.call_later(self._idle, self._retire, taken)
 
-    def _retire(self, taken: Taken, turns: int) -> None:
+    def _wake(self, taken: Taken) -> None:
+        if taken.resting:
+            taken.resting.cancel()
+            taken.resting = None
+
+    def _retire(self, taken: Taken) -> None:
         engine = taken.desk.engine
         key = (engine.name, engine.model)
-        if self._desks.get(key) is taken and not taken.users and taken.turns == turns:
+        if self._desks.get(key) is taken:
             log.info("engine %s, model %s: unloaded, nobody used it", *key)
             self._retiring = asyncio.create_task(self._rest(key))
 
@@ -215,3 +233,12 @@ class Desks:
             )
 
         return tell
+
+
+def _check_spare(part: TranscriptionPart) -> None:
+    """Raise `EngineError` for a fallback that can't be had: it would be missed too late."""
+    if named := spare(part):
+        try:
+            choose(named)
+        except EngineError as error:
+            raise EngineError(f"transcription.fallback: {error}") from error

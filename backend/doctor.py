@@ -6,6 +6,7 @@ the server from doing what its default profile asks of it; a note is worth knowi
 
 import errno
 import os
+import re
 import shutil
 import socket
 import sqlite3
@@ -21,12 +22,14 @@ import numpy as np
 from backend import profiles
 from backend.engines import EngineError
 from backend.engines.catalog import catalog
-from backend.engines.choose import choose
+from backend.engines.choose import choose, spare
 from backend.engines.models import cache_folder, in_cache
+from backend.engines.openai_faults import KEY, server
 from backend.hearing import FRAME
 from backend.hearing import vad as vads
-from backend.hearing.spotters import KEYS, installed
+from backend.hearing.spotters import KEYS, WakeError, installed
 from backend.hearing.wake import choose as choose_spotter
+from backend.hearing.wake import make as make_spotter
 from backend.history import NAME as HISTORY
 from backend.history.search import examine
 from backend.settings import Settings, variable
@@ -37,7 +40,7 @@ from backend.sources.tap import Mono, Tap
 from common import VERSION
 from common.api import DoctorReport, Finding, HistoryStatus
 from common.events import AudioStatus
-from common.profile import BUILTIN, Profile, VadPart
+from common.profile import BUILTIN, Profile, TranscriptionPart, VadPart
 from common.sinks import SinkStatus
 
 LISTEN = 1.0
@@ -48,6 +51,8 @@ FAINT = -70.0
 """dBFS under which a microphone hears next to nothing: a quiet room is 10 to 30 above."""
 LITTLE_ROOM = 2.0
 """GiB free under which a model may not fit."""
+NAMES = re.compile(r"""(?<!\w)'[^']*'|"[^"]*"|\([^()]*\)""")
+"""What is quoted or in brackets, the innermost first."""
 Spec = tuple[Literal["ok", "note", "fault"], str, str | None]
 
 
@@ -143,7 +148,8 @@ class Doctor:
                 yield "note", f"the default profile listens to {part.source}", None
             device = find(part.device)
         except SourceError as error:
-            yield self._without(*_halves(error))
+            what, mend = _halves(error)
+            yield self._without(what, mend or "name another with audio.device, or null")
             return
         self._found = True
         others = len(names) - 1
@@ -153,7 +159,8 @@ class Doctor:
     def _level(self) -> Iterator[Spec]:
         if heard := self.listening:
             if heard.fault:
-                yield self._without(*_halves(heard.fault))
+                what, mend = _halves(heard.fault.removesuffix(cure()).strip())
+                yield self._without(what, mend or cure())
             else:
                 told = "no sound yet" if heard.level_dbfs is None else f"{heard.level_dbfs} dBFS"
                 yield "ok", f"{told}, as the session that listens hears it", None
@@ -203,6 +210,12 @@ class Doctor:
         except EngineError:
             pass  # Told by the check of engines.
         choice = choose_spotter(part, engine)
+        try:
+            if self._profile.wake_word.enabled:
+                make_spotter(part, choice)
+        except WakeError as error:
+            yield "fault", *_halves(error)
+            return
         lacking = not installed("pyopen_wakeword", "pymicro_wakeword")
         mend = "pip install 'realtime-mlx-stt[wake]' for detectors with models" if lacking else None
         words = ", ".join(part.words)
@@ -227,6 +240,8 @@ class Doctor:
             yield "note", found, mend
         else:
             yield "ok", found, None
+        if other := spare(self._profile.transcription):
+            yield from _fallback(other)
 
     def _models(self) -> Iterator[Spec]:
         folder, there = cache_folder(), in_cache()
@@ -239,12 +254,14 @@ class Doctor:
             yield "note", f"no Whisper model in {folder}", mend
 
     def _keys(self) -> Iterator[Spec]:
-        for name, what in (("OPENAI_API_KEY", "the engine openai"), (KEYS[0], "porcupine")):
+        for name, what in ((KEY, "the engine openai"), (KEYS[0], "porcupine")):
             there = any(os.environ.get(key) for key in (KEYS if name == KEYS[0] else (name,)))
-            if there:
-                yield "ok", f"{name} is set", None
-            else:
+            if not there:
                 yield "ok", f"{name} is not set; only {what} needs it", None
+            elif name == KEY and self._profile.transcription.engine == "openai":
+                yield _tried(self._profile.transcription)
+            else:
+                yield "ok", f"{name} is set", None
 
     def _port(self) -> Iterator[Spec]:
         host, port = self.settings.host, self.settings.port
@@ -302,6 +319,27 @@ class Doctor:
                 yield "ok", found, None
 
 
+def _fallback(part: TranscriptionPart) -> Iterator[Spec]:
+    try:
+        choice = choose(part)
+    except EngineError as error:
+        yield "fault", f"the fallback: {error}", "take another with transcription.fallback"
+    else:
+        yield "ok", f"the fallback: {choice.engine.name}, model {choice.engine.model}", None
+
+
+def _tried(part: TranscriptionPart) -> Spec:
+    """Ask OpenAI whether the key is good, which costs nothing."""
+    engine = choose(part).engine
+    try:
+        engine.load(lambda stage, done, total: None)
+    except EngineError as error:
+        return "fault", *_halves(error)
+    finally:
+        engine.unload()
+    return "ok", f"{KEY} is accepted by {server()}, which gets the sound of all speech", None
+
+
 def _run(name: str, check: Callable[[], Iterator[Spec]]) -> list[Finding]:
     """Return what a check found; one that breaks has found a fault."""
     found: list[Finding] = []
@@ -315,9 +353,20 @@ def _run(name: str, check: Callable[[], Iterator[Spec]]) -> list[Finding]:
 
 
 def _halves(error: Exception | str) -> tuple[str, str | None]:
-    """Split a fault's text, which says what is wrong and then how to mend it."""
-    what, _, mend = str(error).partition(": ")
-    return what, mend or None
+    """Split a fault's text, which says what is wrong and then how to mend it.
+
+    Not within a device's name or a list of them: "HDA Intel PCH: ALC295 Analog (hw:0,0)".
+    """
+    text = str(error)
+    masked, count = NAMES.subn(_blank, text)
+    while count:
+        masked, count = NAMES.subn(_blank, masked)
+    place = masked.find(": ")
+    return (text, None) if place < 0 else (text[:place], text[place + 2 :] or None)
+
+
+def _blank(found: re.Match[str]) -> str:
+    return "_" * len(found[0])
 
 
 def _listen(tap: Tap) -> Mono:

@@ -23,6 +23,16 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
+class PlainLines(logging.Formatter):
+    """One line each: what a client sent can't begin another that looks like the server's own."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
+        return super().formatMessage(record).translate(CONTROLS)
+
+
+CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160), 0x2028, 0x2029)}
+
+
 def set_up(settings: Settings) -> None:
     """Send the log where the settings say, in their form."""
     writer = logging.StreamHandler(sys.stderr)
@@ -30,7 +40,7 @@ def set_up(settings: Settings) -> None:
         writer.setFormatter(JsonLines())
     else:
         writer.setFormatter(
-            logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%Y-%m-%d %H:%M:%S")
+            PlainLines("%(asctime)s %(levelname)-7s %(message)s", "%Y-%m-%d %H:%M:%S")
         )
     logging.basicConfig(level=settings.log_level, handlers=[writer], force=True)
     for chatty in ("httpx", "httpx2", "httpcore", "hypercorn.error", "numba"):

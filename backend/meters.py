@@ -69,6 +69,9 @@ class _Reader(Collector):
         here, bus, sessions = self._parts, self._parts.bus, self._parts.sessions
         yield GaugeMetricFamily("stt_uptime_seconds", "Since the start", here.uptime)
         yield GaugeMetricFamily("stt_connections", "Event stream clients", bus.connections)
+        yield GaugeMetricFamily(
+            "stt_client_queue_depth", "Events that wait for the slowest client", bus.depth
+        )
         yield GaugeMetricFamily("stt_sessions", "Sessions that listen", len(sessions.all))
         yield GaugeMetricFamily("stt_listening", "The server's own", int(sessions.main is not None))
         yield CounterMetricFamily("stt_events", "Durable events told", bus.seq - bus.first)

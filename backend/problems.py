@@ -87,6 +87,15 @@ def not_found(details: str, error: str = "Not found") -> Problem:
     return Problem(404, error, details)
 
 
+def not_a_page(path: str) -> Problem:
+    """A plain request where a WebSocket is served."""
+    return bad_request(
+        f"{path} is a WebSocket: connect to it with ws:// or wss://, as the description in "
+        "/openapi.json says",
+        "WebSocket expected",
+    )
+
+
 def conflict(details: str, error: str = "Conflict") -> Problem:
     return Problem(409, error, details)
 

@@ -5,11 +5,12 @@ moved there, so that it is whole or not there at all. One that doesn't validate 
 its fault, and moved aside, not lost, when a sound one takes its name.
 """
 
-import json
 import os
 import tempfile
 import time
 from pathlib import Path
+
+from pydantic_core import from_json
 
 from backend.problems import bad_request, conflict, missing, not_found
 from common.api import NamedProfile, Profiles, ProfileSummary
@@ -103,7 +104,7 @@ def _path(name: str, folder: Path) -> Path:
 
 
 def _read(path: Path) -> Profile:
-    return parse(json.loads(path.read_text(encoding="utf-8")))
+    return parse(from_json(path.read_bytes()))
 
 
 def _write(path: Path, text: str) -> None:

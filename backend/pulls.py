@@ -116,7 +116,6 @@ class Pulls:
         finally:
             del self._pulls[pull.repository], self._tasks[pull.repository]
         pull.done = plan.total
-        self._tell(pull, "download")
         self._tell(pull, "installed")
         log.info("downloaded %s", pull.repository)
 

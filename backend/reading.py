@@ -5,6 +5,7 @@ to be its last: if silence holds it is told at once, and if speech goes on it is
 """
 
 import asyncio
+import logging
 import math
 from collections import deque
 from collections.abc import Callable, Coroutine
@@ -12,18 +13,23 @@ from dataclasses import dataclass, replace
 
 from backend.clock import Clock
 from backend.desks import Taken
-from backend.engines import Cancelled, EngineError, Reading, Wishes
+from backend.engines import Cancelled, Crashed, EngineError, Reading, Wishes
 from backend.engines.agreement import Agreement
 from backend.engines.desk import Desk
 from backend.hearing import RATE, Samples
 from backend.hearing.segmenter import Growing, Utterance
 from backend.meters import Meters
+from backend.spare import Spare
 from backend.waking import Waking
 from common.events import Error, Event, Transcription, Word
 from common.profile import TranscriptionPart
 
+log = logging.getLogger(__name__)
+
 CONTEXT = 200
-"""Characters of a piece's text that the piece after it is given as its prompt."""
+"""Characters of an utterance's text that the one after it is given as its prompt."""
+SURE = 0.5
+"""Confidence under which an utterance is no context: its mistakes would be passed on."""
 
 
 def wishes(part: TranscriptionPart) -> Wishes:
@@ -31,7 +37,7 @@ def wishes(part: TranscriptionPart) -> Wishes:
     return Wishes(
         language=part.language,
         task=part.task,
-        prompt=part.prompt,
+        prompt=" ".join(filter(None, [part.prompt, ", ".join(part.vocabulary)])) or None,
         words=part.words,
         options=dict(part.options),
     )
@@ -50,7 +56,7 @@ class _Final:
 
     utterance: Utterance
     task: asyncio.Task[str]
-    """Ends with its text."""
+    """Ends with what is context for the next: its text, if that was sure enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +89,7 @@ class Reader:
         tell: Callable[[Event], None],
         backlog: Callable[[float], None],
         keep: Callable[[Event, Samples], None] | None = None,
+        spare: Spare | None = None,
     ) -> None:
         """Begin with nothing to read.
 
@@ -95,6 +102,7 @@ class Reader:
             tell: publishes an event.
             backlog: told the seconds of speech that wait for their final, when they change.
             keep: publishes a final and has its sound kept; None keeps none.
+            spare: the way to the engine that reads what the desk's fails on.
 
         """
         self.taken = taken
@@ -105,8 +113,8 @@ class Reader:
         self.waiting = 0.0
         """Seconds of speech whose finals are being read or wait for it."""
         self._session_id = session_id
-        self._part = part
-        self._wishes = wishes(part)
+        self._spare = spare
+        self._set(part)
         self._clock = clock
         self._meters = meters
         self._tell = tell
@@ -147,7 +155,7 @@ class Reader:
     def switch(self, part: TranscriptionPart, taken: Taken) -> Taken:
         """Have what is said from now on read otherwise; return what read it before."""
         before, self.taken = self.taken, taken
-        self._part, self._wishes = part, wishes(part)
+        self._set(part)
         return before
 
     async def wait(self) -> None:
@@ -159,6 +167,10 @@ class Reader:
         for task in self._tasks:
             task.cancel()
 
+    def _set(self, part: TranscriptionPart) -> None:
+        spare = self._spare is not None and part.fallback is not None
+        self._part, self._wishes = part, replace(wishes(part), spare=spare)
+
     def _spawn(self, reading: Coroutine[None, None, str]) -> asyncio.Task[str]:
         task = asyncio.create_task(reading)
         self._tasks.add(task)
@@ -166,7 +178,7 @@ class Reader:
         return task
 
     async def _read_growing(self, growing: Growing) -> str:
-        taken, asked = self.taken, self._wishes_after(self._last)
+        taken, asked = self.taken, self._wishes_after(self._last, growing.start)
         eager = growing.paused and taken.desk.engine.eager
         if not (eager or self._part.partials):
             return ""
@@ -174,6 +186,9 @@ class Reader:
             number = self._utterance_id(growing.utterance)
             draft = taken.desk.partial(number, growing.audio, asked, whole=eager)
             reading = await asyncio.wrap_future(draft)
+        except Crashed as fault:
+            self._tell_crash(str(fault), "it is started anew")
+            return ""
         except (asyncio.CancelledError, Cancelled, EngineError):
             return ""  # The final, or the next partial, says it all.
         if self._last and self._last.utterance.utterance >= growing.utterance:
@@ -201,17 +216,25 @@ class Reader:
         try:
             if before and before.utterance.cut:
                 await asyncio.wait([before.task])  # Its text is the context of this one.
-            reading = await self._ask(utterance, utterance.audio, self._wishes_after(before))
-            if self.waking:
-                reading = await self._without_the_word(self.waking, utterance, reading)
+            asked = self._wishes_after(before, utterance.start)
+            reading = await self._ask(utterance, utterance.audio, asked)
             if before:
                 await asyncio.wait([before.task])
-            text = reading.text
+            if self.waking:
+                # Only now is it known whether the one before was an answer.
+                reading = await self._without_the_word(self.waking, utterance, reading)
+            if reading.confidence is None or reading.confidence >= SURE:
+                text = reading.text
             self._tell_final(utterance, reading)
         except (EngineError, Cancelled) as error:
             self._tell(Error(error="Not transcribed", details=str(error)))
+        except Exception:
+            log.exception("an utterance of %s was lost", self._session_id)
+            self._tell(Error(error="Not transcribed", details="a fault of ours: see the log"))
         finally:
             self._agreements.pop(utterance.utterance, None)
+            if self.waking:
+                self.waking.forget(utterance)
             self._wait_more(-seconds)
         return text
 
@@ -235,27 +258,53 @@ class Reader:
         self.waiting += seconds
         self._backlog(self.waiting)
 
-    def _wishes_after(self, before: _Final | None) -> Wishes:
-        """Return the wishes for what follows: the rest of a sentence is read with its beginning."""
-        cut = before is not None and before.utterance.cut and before.task.done()
-        said = before.task.result() if before and cut and not before.task.cancelled() else ""
+    def _wishes_after(self, before: _Final | None, start: float) -> Wishes:
+        """Return the wishes for what begins then: what follows is read with what went before."""
+        said = self._said(before, start)
         if not said:
             return self._wishes
         prompt = f"{self._wishes.prompt or ''} {said[-CONTEXT:]}".strip()
         return replace(self._wishes, prompt=prompt)
+
+    def _said(self, before: _Final | None, start: float) -> str:
+        if before is None or not before.task.done() or before.task.cancelled():
+            return ""
+        follows = before.utterance.cut or start - before.utterance.end <= self._part.carry_over
+        return before.task.result() if follows else ""
 
     async def _ask(self, utterance: Utterance, audio: Samples, asked: Wishes) -> Reading:
         desk, early = self.taken.desk, self._early
         if early and early.answers(desk, utterance.utterance, len(audio), asked):
             reading = early.reading
         else:
-            number = self._utterance_id(utterance.utterance)
-            reading = await asyncio.wrap_future(desk.final(number, audio, asked))
+            reading = await self._final(utterance, audio, asked)
             if not reading.text and asked != self._wishes:
                 # A model may fall silent over a prompt: a context must not cost words.
-                reading = await asyncio.wrap_future(desk.final(number, audio, self._wishes))
+                reading = await self._final(utterance, audio, self._wishes)
         self._count(reading, len(audio) / RATE)
         return reading
+
+    async def _final(self, utterance: Utterance, audio: Samples, asked: Wishes) -> Reading:
+        """Have it read, by the fallback engine if need be. Raises `EngineError`."""
+        taken, part, number = self.taken, self._part, self._utterance_id(utterance.utterance)
+        loop = asyncio.get_running_loop()
+
+        def crashed(fault: str) -> None:
+            then = "what was said is read once more"
+            loop.call_soon_threadsafe(self._tell_crash, fault, then)
+
+        try:
+            reading = await asyncio.wrap_future(taken.desk.final(number, audio, asked, crashed))
+        except EngineError as fault:
+            if self._spare is None:
+                raise
+            return await self._spare.read(part, taken, fault, number, audio, asked)
+        if self._spare:
+            self._spare.rest()
+        return replace(reading, engine=taken.desk.engine.name)
+
+    def _tell_crash(self, fault: str, then: str) -> None:
+        self._tell(Error(error="Engine failed", details=f"{fault}; {then}"))
 
     async def _without_the_word(
         self, waking: Waking, utterance: Utterance, reading: Reading
@@ -319,7 +368,7 @@ class Reader:
                 stable=stable,
                 words=words if is_final and self._part.words else None,
                 latency=None if since is None else round(since, 3),
-                engine=self.taken.desk.engine.name,
+                engine=reading.engine or self.taken.desk.engine.name,
             ),
         )
 

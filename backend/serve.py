@@ -6,14 +6,17 @@ Hypercorn would wait for open WebSockets, or cut them off with 1011. A second si
 """
 
 import asyncio
+import errno
 import logging
 import os
 import signal
 import socket
 import threading
+from collections.abc import Callable
 
 from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config
+from quart import Quart
 
 from backend.announce import Announcement, wanted
 from backend.app import create_app
@@ -31,6 +34,13 @@ PATIENCE = 1.5
 """Seconds that connections and threads have to end once everything is delivered."""
 LARGEST_FRAME = 16 << 20
 """Bytes of one WebSocket message; a larger one is refused with 1009."""
+
+
+CURES = {
+    errno.EADDRINUSE: "is another server running? Take another port with STT_SERVER_PORT or --port",
+    errno.EACCES: "ports below 1024 want more rights. Take another with STT_SERVER_PORT or --port",
+}
+"""What helps, by what the system said."""
 
 
 class PortTaken(OSError):
@@ -54,14 +64,30 @@ def listen(settings: Settings) -> socket.socket:
         listener.close()
         raise PortTaken(
             f"can't listen on {settings.host}:{settings.port}: {error.strerror or error}; "
-            "is another server running? Take another port with STT_SERVER_PORT or --port"
+            + CURES.get(error.errno or 0, "name an address of this machine with STT_SERVER_HOST")
         ) from error
     return listener
 
 
-async def serve(settings: Settings, listener: socket.socket) -> None:
-    """Serve until SIGINT or SIGTERM, then leave gently."""
+async def serve(
+    settings: Settings,
+    listener: socket.socket,
+    made: Callable[[Quart], None] = lambda app: None,
+) -> None:
+    """Serve until SIGINT or SIGTERM, then leave gently.
+
+    Args:
+        settings: what the server was told.
+        listener: where to listen.
+        made: called with the application before it serves.
+
+    """
     app = create_app(settings)
+    made(app)
+    if settings.auth_token and not settings.auth_enabled:
+        log.warning(
+            "STT_SERVER_AUTH_TOKEN is set but STT_SERVER_AUTH_ENABLED isn't: nobody is asked for it"
+        )
     host, port = listener.getsockname()[:2]
     asked = asyncio.Event()
     _on_signals(asked)

@@ -12,7 +12,7 @@ from typing import Literal
 
 from backend.bus import Bus
 from backend.clock import Clock
-from backend.desks import Taken
+from backend.desks import Desks, Taken
 from backend.hearing import Block, Samples
 from backend.hearing.ears import Ears, Inlet
 from backend.hearing.framer import Framer
@@ -36,6 +36,7 @@ from backend.reading import Reader
 from backend.sound import Sound
 from backend.sources import Source
 from backend.sources.stream import StreamSource
+from backend.spare import Spare
 from backend.waking import Waking
 from common.api import SessionFigures, SessionInfo
 from common.events import (
@@ -72,6 +73,7 @@ class Session:
         taken: Taken,
         bus: Bus,
         meters: Meters,
+        desks: Desks,
     ) -> None:
         self.session_id = session_id
         self.name = name
@@ -95,6 +97,7 @@ class Session:
             tell=self._tell,
             backlog=self._hold_back,
             keep=self._tell_and_keep if profile.audio.keep else None,
+            spare=Spare(desks, self._tell),
         )
         """What reads it."""
         self._sound = Sound(None, None)
@@ -104,15 +107,22 @@ class Session:
         self._segmenter: Segmenter
         self._inlet: Inlet
 
-    async def start(self, ears: Ears) -> None:
-        """Open the source and listen. Raises `SourceError` or `DetectorError`."""
+    async def prepare(self) -> None:
+        """Get ready all that may be missing. Raises `SourceError` or `DetectorError`."""
         await asyncio.to_thread(self.source.open)
-        detector = await asyncio.to_thread(make, self.profile.vad)
+        vad = self.profile.vad
+        if not self.profile.transcription.auto_start:
+            # Who waits for a word has to know where speech begins and ends.
+            vad = vad.model_copy(update={"enabled": True})
+        detector = await asyncio.to_thread(make, vad)
         await self._listen_for_words()
-        self._segmenter = Segmenter(detector, self.profile.vad, _interval(self.profile))
+        self._segmenter = Segmenter(detector, vad, _interval(self.profile))
         self._sound = Sound(self.source.device, self.profile.audio.channel)
         self._silence = Silence(self.source.rate)
         self._framer = Framer(self.source.rate, self.source.channels, self.profile.audio.gain)
+
+    async def start(self, ears: Ears) -> None:
+        """Listen, once prepared. Raises `SourceError`."""
         self._inlet = ears.open(self, BOUND * self.source.rate)
         self._tell(SessionStarted(source=self.source.name, profile=self.name))
         starting = asyncio.ensure_future(asyncio.to_thread(self.source.start, self._inlet))
@@ -155,6 +165,7 @@ class Session:
     def switch(self, profile: Profile, taken: Taken) -> Taken:
         """Have what is said from now on read otherwise; return what read it before."""
         self.profile = profile
+        self._segmenter.pace(_interval(profile))
         return self.reader.switch(profile.transcription, taken)
 
     async def tune(self, profile: Profile) -> None:
@@ -217,7 +228,13 @@ class Session:
 
     def finish(self, fault: Exception | None) -> None:
         """Hear what is left. Called on the hearing thread."""
-        self._run_out()
+        try:
+            self._run_out()
+        except Exception as error:
+            # What broke the hearing breaks it again, and still the session has to end.
+            log.exception("session %s: what was left can't be heard", self.session_id)
+            fault = fault or error
+            self.flush()
         self._loop.call_soon_threadsafe(self._wind_up, fault)
 
     def note(self, news: News) -> None:
@@ -272,10 +289,9 @@ class Session:
                     self.reader.take(thing)
 
     def _take_news(self, news: News) -> None:
-        fault = self._sound.take(news)
         if not self.source.live:
             return  # A file or a client may be silent.
-        if fault:
+        if fault := self._sound.take(news):
             log.warning("session %s: %s: %s", self.session_id, fault.error, fault.details)
             self._tell(fault)
         else:
@@ -287,7 +303,8 @@ class Session:
         self._sound.measure(level.rms_dbfs)
         waking = self.reader.waking
         if waking and not level.speaking and not self.reader.busy:
-            waking.look_at_the_time(self._segmenter.seconds)
+            # Not the segmenter's time: the hearing thread is ahead of what is taken in here.
+            waking.look_at_the_time(level.at)
         self._tell(
             Level(
                 rms_dbfs=round(level.rms_dbfs, 1),
@@ -310,6 +327,9 @@ class Session:
 
     async def _end(self) -> None:
         await self.reader.wait()
+        if self._reason == "failed":
+            # Where the hearing failed the source knows nothing of it: let go of the device.
+            await asyncio.to_thread(self.source.stop)
         self._tell(SessionStopped(reason=self._reason))
         await self._bus.settle()
         self.done.set()

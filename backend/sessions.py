@@ -8,7 +8,6 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Coroutine, Mapping
-from pathlib import Path
 from typing import Any, TypeVar
 
 from backend import profiles
@@ -24,9 +23,8 @@ from backend.reading import wishes
 from backend.session import Reason, Session
 from backend.settings import Settings
 from backend.sources import Source, SourceError
-from backend.sources.file import FileSource
-from backend.sources.microphone import Microphone
 from backend.sources.stream import StreamSource
+from backend.sources.wanted import fed, own
 from backend.tuning import changed, fixed_changes, wants_restart
 from common.api import AudioHello, Configured, ConfigureRequest, SessionRequest
 from common.events import EngineStatus, SystemStatus
@@ -101,7 +99,7 @@ class Sessions:
 
         Raises `Problem` 404 or 400.
         """
-        name = name or self._settings.default_profile
+        name = self._settings.default_profile if name is None else name
         profile = profiles.find(name, self._settings.profiles_dir)
         profile = changed(profile, {"transcription": self._configured})
         return name, changed(profile, changes)
@@ -140,8 +138,8 @@ class Sessions:
                     '"restart": true',
                     "Already running",
                 )
-            self._refuse_what_cannot_be(profile, self._main)
-            source = _own_source(profile)
+            self._refuse_what_cannot_be(self._main)
+            source = own(profile.audio)
             await asyncio.to_thread(_open, source)
             session = await self._begin(new_id(), name, profile, source, replacing=self._main)
             self.starts += 1
@@ -155,27 +153,41 @@ class Sessions:
 
         Raises `Problem` 400 or 503, and then nothing has changed.
         """
-        async with self._changing:
-            given = wish.model_dump(exclude_unset=True)
-            if "engine" in given:
-                # The model of another engine would be a mistake.
-                given.setdefault("model", None)
-            before, self._configured = self._configured, {**self._configured, **given}
+        given = wish.model_dump(exclude_unset=True)
+        if "engine" in given:
+            # The model of another engine would be a mistake.
+            given.setdefault("model", None)
+        if "fallback" in given:
+            given.setdefault("fallback_model", None)
+        while True:
+            wanted, fits = self._with(given), False
+            # It may have to be downloaded, and stop must not wait for that.
+            taken = await self._take(wanted)
             try:
-                _, profile = self.resolve(None, {})
-                if self._main:
-                    profile = changed(self._main.profile, {"transcription": given})
-                taken = await self._take(profile)
-            except BaseException:
-                self._configured = before
-                raise
-            if self._main and not self._main.done.is_set():
-                old = self._main.switch(profile, taken)
-                self._watch(self._give_back_once_read(self._main, old))
-            else:
-                self._desks.give_back(taken)
-            await self._tell_status()
-            return Configured(transcription=profile.transcription, engine=taken.status())
+                async with self._changing:
+                    profile = self._with(given)
+                    fits = profile.transcription == wanted.transcription
+                    if fits:
+                        self._apply(given, profile, taken)
+                        await self._tell_status()
+                        part = profile.transcription
+                        return Configured(transcription=part, engine=taken.status())
+            finally:
+                if not fits:  # Something else was changed meanwhile.
+                    self._desks.give_back(taken)
+
+    def _with(self, given: Mapping[str, Any]) -> Profile:
+        """Return what listens now, or would by default, with a change of the transcription."""
+        profile = self._main.profile if self._main else self.resolve(None, {})[1]
+        return changed(profile, {"transcription": given})
+
+    def _apply(self, given: Mapping[str, Any], profile: Profile, taken: Taken) -> None:
+        self._configured = {**self._configured, **given}
+        if self._main and not self._main.done.is_set():
+            old = self._main.switch(profile, taken)
+            self._watch(self._give_back_once_read(self._main, old))
+        else:
+            self._desks.give_back(taken)
 
     async def tune(self, session_id: str, changes: Mapping[str, Any]) -> Session:
         """Change a session while it listens: what it hears by at the next frame, what it is read
@@ -221,14 +233,16 @@ class Sessions:
         """Open a session fed by a client. Raises `Problem`."""
         name, profile = self.resolve(request.profile, request.custom_config)
         session_id = request.session_id or new_id()
-        if session_id in self._open or session_id in self._opening:
-            raise conflict(f"there is a session {session_id!r} already", "Session id taken")
         opening = self._watch(self._begin(session_id, name, profile, source))
         return await asyncio.shield(opening)
 
     async def open_for_chunks(self, request: SessionRequest) -> Session:
         """Open a session fed by single requests; it ends by itself when they stop coming."""
-        session = await self.open(request, stream_source(AudioHello(), "upload"))
+        # Also when the one who asked for it has gone before it was open.
+        return await asyncio.shield(self._watch(self._open_for_chunks(request)))
+
+    async def _open_for_chunks(self, request: SessionRequest) -> Session:
+        session = await self.open(request, fed(AudioHello(), "upload"))
         self.keep_alive(session)
         return session
 
@@ -282,15 +296,21 @@ class Sessions:
         source: Source,
         replacing: Session | None = None,
     ) -> Session:
-        self._refuse_what_cannot_be(profile, replacing)
+        # Nothing is awaited from here until the id is taken: two may want the same one at once.
+        if session_id in self._open or session_id in self._opening:
+            raise conflict(f"there is a session {session_id!r} already", "Session id taken")
+        self._refuse_what_cannot_be(replacing)
         self._opening.add(session_id)
         try:
             taken = await self._take(profile)
             try:
+                session = Session(
+                    session_id, name, profile, source, taken, self._bus, self._meters, self._desks
+                )
+                session.sound_changed = lambda: self._tell_status_of(session)
+                await session.prepare()
                 if replacing:
                     await self.finish(replacing)
-                session = Session(session_id, name, profile, source, taken, self._bus, self._meters)
-                session.sound_changed = lambda: self._tell_status_of(session)
                 await session.start(self._ears)
             except BaseException as error:
                 self._desks.give_back(taken)
@@ -319,7 +339,7 @@ class Sessions:
             raise
         return taken
 
-    def _refuse_what_cannot_be(self, profile: Profile, replacing: Session | None) -> None:
+    def _refuse_what_cannot_be(self, replacing: Session | None) -> None:
         if self._leaving:
             raise leaving()
         count = len(self._open) + len(self._opening) - (replacing is not None)
@@ -368,20 +388,6 @@ class Sessions:
         self._watching.add(task)
         task.add_done_callback(self._watching.discard)
         return task
-
-
-def stream_source(hello: AudioHello, name: str = "stream") -> StreamSource:
-    """Return the source that a client's first frame describes."""
-    return StreamSource(
-        rate=hello.sample_rate, channels=hello.channels, encoding=hello.encoding, name=name
-    )
-
-
-def _own_source(profile: Profile) -> Source:
-    kind, _, path = profile.audio.source.partition(":")
-    if kind == "file":
-        return FileSource(Path(path))
-    return Microphone(profile.audio.device, profile.audio.channel)
 
 
 def _open(source: Source) -> None:

@@ -6,6 +6,7 @@ what it held and what is allowed.
 """
 
 import argparse
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
@@ -14,9 +15,10 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import platformdirs
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from backend.secret import key_of
+from common.profile import DEFAULT, NAME
 
 PREFIX = "STT_SERVER_"
 PLAIN = {"log_level": "LOG_LEVEL", "log_format": "LOG_FORMAT"}
@@ -42,6 +44,14 @@ def _listed(value: object) -> object:
     return value
 
 
+def _fits_a_header(token: str) -> str:
+    if not re.fullmatch(r"[\x21-\x7e]*", token):
+        raise ValueError(
+            "a token goes into a header: letters, digits and signs of ASCII, no spaces"
+        )
+    return token
+
+
 class Settings(BaseModel):
     """What the server was told. Durations are in seconds."""
 
@@ -57,8 +67,8 @@ class Settings(BaseModel):
     """Start listening with the default profile at once."""
     auth_enabled: bool = False
     """Want a token from everyone."""
-    auth_token: str = Field("", repr=False)
-    """The token."""
+    auth_token: Annotated[str, AfterValidator(_fits_a_header)] = Field("", repr=False)
+    """The token: visible ASCII, without spaces."""
     insecure: bool = False
     """Listen beyond this machine without a token."""
     announce: bool = True
@@ -69,7 +79,7 @@ class Settings(BaseModel):
     """Folder of saved profiles."""
     data_dir: Path = Path(platformdirs.user_data_dir(APP))
     """Folder of the server's own data."""
-    default_profile: str = "vad-triggered"
+    default_profile: str = Field(DEFAULT, pattern=f"^{NAME.pattern}$")
     """The profile to start with when none is named."""
     max_body_mb: int = Field(64, ge=1, le=4096)
     """Largest request body, in MiB."""

@@ -11,7 +11,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
-from backend.problems import Problem, ours
+from backend import wire
+from backend.problems import Problem, ours, too_many
 from backend.security import SUBPROTOCOL, Pace, check_origin, check_token
 from backend.settings import Settings
 from common.events import Error, Event, encode
@@ -35,6 +36,8 @@ NORMAL, INVALID_DATA, POLICY, TOO_BIG, OUR_FAULT, RESTART, TRY_LATER = (
 """Close codes of RFC 6455 and the IANA registry that are used here."""
 
 
+BEAT = 10.0
+"""Seconds between two looks whether the clients are still there."""
 FAREWELL = 30
 """Seconds that a peer has for its half of the close."""
 
@@ -48,14 +51,18 @@ class Socket:
 
     def __init__(self, scope: Message, receive: Receive, send: Send) -> None:
         self.query = {
-            name: values[-1] for name, values in parse_qs(scope["query_string"].decode()).items()
+            name: values[-1]
+            for name, values in parse_qs(scope["query_string"].decode("latin-1")).items()
         }
         self.offered: list[str] = scope.get("subprotocols", [])
         self._headers = {
-            name.decode().lower(): value.decode("latin-1") for name, value in scope["headers"]
+            name.decode("latin-1").lower(): value.decode("latin-1")
+            for name, value in scope["headers"]
         }
         self._receive = receive
         self._send = send
+        self.wire: wire.Wire | None = None
+        """The way past ASGI, once accepted; None where there is none."""
         self.accepted = False
         self.closed = False
         self._gone = False
@@ -65,6 +72,7 @@ class Socket:
 
     async def accept(self) -> None:
         """Finish the handshake."""
+        self.wire = wire.found(self._send)
         subprotocol = SUBPROTOCOL if SUBPROTOCOL in self.offered else None
         await self._send({"type": "websocket.accept", "subprotocol": subprotocol, "headers": []})
         self.accepted = True
@@ -152,6 +160,8 @@ class Sockets:
         self._settings = settings
         self._pace = pace
         self._endpoints = endpoints
+        self._sockets: set[Socket] = set()
+        self._beating: asyncio.TimerHandle | None = None
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         endpoint = self._endpoints.get(scope.get("path", ""))
@@ -160,10 +170,34 @@ class Sockets:
             return
         await receive()  # websocket.connect
         socket = Socket(scope, receive, send)
+        self._sockets.add(socket)
+        if self._beating is None:
+            self._beat()
+        try:
+            await self._serve(endpoint, socket, scope)
+        finally:
+            self._sockets.discard(socket)
+            if socket.wire:
+                socket.wire.forget()
+
+    def _beat(self) -> None:
+        """Look from time to time whether everyone is still there."""
+        loop = asyncio.get_running_loop()
+        for socket in self._sockets:
+            if socket.wire:
+                socket.wire.beat(loop.time())
+        self._beating = loop.call_later(BEAT, self._beat) if self._sockets else None
+
+    async def _serve(self, endpoint: Endpoint, socket: Socket, scope: Message) -> None:
         try:
             self._pace.check((scope.get("client") or ("",))[0])
             check_origin(self._settings, socket.header("origin"), socket.header("host"))
             check_token(self._settings, socket.header("authorization"), socket.offered)
+            if len(self._sockets) > self._settings.max_connections:
+                raise too_many(
+                    f"{len(self._sockets) - 1} WebSockets are open, the limit of "
+                    "STT_SERVER_MAX_CONNECTIONS; try again later"
+                )
             await endpoint(socket)
         except Gone:
             pass

@@ -3,12 +3,12 @@
 Times are in seconds; ``timestamp`` in errors is ISO 8601 in UTC.
 """
 
-from typing import Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from common.events import AudioStatus, EngineStatus, Shape, Word
-from common.profile import Part, TranscriptionPart
+from common.profile import Options, Part, TranscriptionPart
 
 
 class Fault(Shape):
@@ -380,13 +380,19 @@ class ConfigureRequest(Part):
 
     engine: Literal["auto", "mlx_whisper", "openai", "pocketsphinx"] = "auto"
     model: str | None = Field(None, min_length=1, max_length=500)
+    fallback: Literal["auto", "mlx_whisper", "pocketsphinx"] | None = None
+    fallback_model: str | None = Field(None, min_length=1, max_length=500)
     language: str | None = Field(None, pattern=r"^[a-z]{2,3}$")
     task: Literal["transcribe", "translate"] = "transcribe"
     prompt: str | None = Field(None, max_length=2000)
+    vocabulary: list[Annotated[str, StringConstraints(min_length=1, max_length=80)]] = Field(
+        [], max_length=200
+    )
+    carry_over: float = Field(5.0, ge=0, le=60)
     words: bool = False
     partials: bool = True
     partial_interval: float = Field(0.5, ge=0.1, le=10)
-    options: dict[str, Any] = {}
+    options: Options = {}
 
 
 class Configured(Shape):

@@ -45,7 +45,7 @@ class EngineStatus(Shape):
     model: str | None = None
     state: Literal["unloaded", "loading", "ready", "failed"] = "unloaded"
     device: str | None = None
-    """What computes: ``gpu``, ``cpu``."""
+    """What computes: ``gpu``, ``cpu``, or ``remote`` where the sound leaves the machine."""
     reason: str = ""
     """Why this engine: asked for by name, or what ``auto`` found missing."""
 

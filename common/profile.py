@@ -4,11 +4,13 @@ Unknown fields are refused, defaults fill what is left out, so the reference's o
 a single changed value are both profiles.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -49,6 +51,18 @@ class Part(BaseModel):
         return {name: _whole(value) for name, value in given.items()}
 
 
+def _writable(options: dict[str, Any]) -> dict[str, Any]:
+    try:
+        json.dumps(options, allow_nan=False)
+    except ValueError:
+        raise ValueError("NaN and infinity can't be written as JSON; leave them out") from None
+    return options
+
+
+Options = Annotated[dict[str, Any], AfterValidator(_writable)]
+"""What an engine is passed as it is: anything that can be kept as JSON."""
+
+
 class TranscriptionPart(Part):
     """What reads the speech, and how."""
 
@@ -56,12 +70,22 @@ class TranscriptionPart(Part):
     """The engine; ``auto`` takes the best one that works here and says why."""
     model: str | None = Field(None, min_length=1, max_length=500)
     """A model's name or folder; null takes the engine's default."""
+    fallback: Literal["auto", "mlx_whisper", "pocketsphinx"] | None = None
+    """The engine on this machine that reads what the engine above fails on; null for none."""
+    fallback_model: str | None = Field(None, min_length=1, max_length=500)
+    """The fallback's model; null takes its default."""
     language: str | None = Field(None, pattern=r"^[a-z]{2,3}$")
     """ISO 639 code such as ``en``; null detects it where the engine can."""
     task: Literal["transcribe", "translate"] = "transcribe"
     """``translate`` gives English text, where the engine can."""
     prompt: str | None = Field(None, max_length=2000)
-    """Words or names to expect."""
+    """A sentence or two such as those to come: what they speak of, how they are written."""
+    vocabulary: list[Annotated[str, StringConstraints(min_length=1, max_length=80)]] = Field(
+        [], max_length=200
+    )
+    """Names and terms to expect; given to the engine with `prompt`."""
+    carry_over: float = Field(5.0, ge=0, le=60)
+    """Seconds of pause up to which an utterance is read with the one before it as its context."""
     words: bool = False
     """Give each word's time and confidence in finals."""
     partials: bool = True
@@ -70,7 +94,7 @@ class TranscriptionPart(Part):
     """Seconds of new sound between two partials."""
     auto_start: bool = True
     """Transcribe from the start; false waits for the wake word."""
-    options: dict[str, Any] = {}
+    options: Options = {}
     """Passed to the engine as they are."""
 
 
@@ -89,7 +113,8 @@ class VadPart(Part):
     """Voice activity detection: when somebody speaks."""
 
     enabled: bool = True
-    """False transcribes everything, cut at `max_utterance`."""
+    """False transcribes everything, cut at `max_utterance`; while a wake word is waited for, speech
+    is detected all the same."""
     detector_type: Literal["combined", "silero", "webrtc"] = "combined"
     """Who decides: Silero's judgment, WebRTC's energy and spectrum, or both."""
     sensitivity: float = Field(0.6, ge=0, le=1)
@@ -113,12 +138,16 @@ Phones = Annotated[str, StringConstraints(pattern=f"^{_PHONE}( {_PHONE})*$")]
 """Phones of the CMU dictionary (ARPAbet without stress), a space apart."""
 
 
+WakeName = Annotated[str, StringConstraints(max_length=100, pattern=r"^[^\n\r]*\S[^\n\r]*$")]
+"""One line, and not blank."""
+
+
 class WakeWordPart(Part):
     """Words that wake the transcription."""
 
     enabled: bool = False
     """Listen for the words."""
-    words: list[str] = Field(["jarvis"], min_length=1, max_length=32)
+    words: list[WakeName] = Field(["jarvis"], min_length=1, max_length=32)
     """Any of these wakes."""
     detector: Literal[
         "auto", "porcupine", "openwakeword", "microwakeword", "transcript", "pocketsphinx"

@@ -75,7 +75,8 @@ def running(
 ) -> Iterator[Running]:
     """Run a server with folders of its own for the length of a ``with`` block."""
     with tempfile.TemporaryDirectory() as home:
-        clean = {k: v for k, v in os.environ.items() if not k.startswith(("STT_", "LOG_"))}
+        ours = ("STT_", "LOG_", "OPENAI_")
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
         folders = {"STT_SERVER_PROFILES_DIR": f"{home}/profiles", "STT_SERVER_DATA_DIR": home}
         began = time.monotonic()
         process = subprocess.Popen(

@@ -22,6 +22,10 @@ class EngineError(Exception):
     """An engine can't do what was asked. The text says why and how to mend it."""
 
 
+class Crashed(EngineError):
+    """An engine broke down over a call. The next one finds it whole: another try may go well."""
+
+
 class Cancelled(Exception):
     """Raised inside an engine's call when nobody wants its answer any more."""
 
@@ -39,6 +43,8 @@ class Wishes:
     """Give words with times and confidence."""
     options: dict[str, Any] = field(default_factory=dict)
     """The engine's own settings, from the profile."""
+    spare: bool = False
+    """Another engine reads what this one fails on: better fail soon than try for long."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,8 @@ class Reading:
     """Why a text was not believed, in a word or two: nothing was said, though the engine wrote."""
     seconds: float | None = field(default=None, compare=False)
     """How long the engine took; set by its desk."""
+    engine: str | None = field(default=None, compare=False)
+    """The name of the engine that read it; set by who asked."""
 
 
 Progress = Callable[[str, float, float | None], None]
@@ -84,7 +92,7 @@ class Engine(Protocol):
     name: str
     model: str
     device: str
-    """What computes: ``gpu`` or ``cpu``."""
+    """What computes: ``gpu``, ``cpu``, or ``remote`` where the sound leaves the machine."""
     eager: bool
     """A final is begun in every pause, before it is sure that nobody goes on: for engines that
     drop one cheaply."""
@@ -128,3 +136,22 @@ class Engine(Protocol):
         """Return the bytes it takes of the memory while it is loaded, or None where that isn't
         measured. From any thread.
         """
+
+
+class Abilities(Protocol):
+    """What a loaded model can do. Can be pickled."""
+
+    def check(self, wishes: Wishes) -> None:
+        """Raise `EngineError` for wishes it can't fulfill."""
+
+
+class Hosted(Engine, Protocol):
+    """An engine that can work in a process of its own: `backend.engines.remote` asks it there.
+
+    It is made with ``interrupt=``, a `backend.engines.interrupt.Interrupt` that it checks between
+    the steps of its calls, which is also how it is known to be alive.
+    """
+
+    @property
+    def abilities(self) -> Abilities:
+        """What it can do; known after `load`."""

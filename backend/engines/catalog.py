@@ -7,6 +7,8 @@ from backend.engines import mlx_whisper as mlx
 from backend.engines.choose import APPLE_MODEL, CPU_MODEL, choose
 from backend.engines.models import cached, in_cache
 from backend.engines.names import SHORT
+from backend.engines.openai import missing
+from backend.engines.openai_models import LIVE, OFFERED
 from backend.engines.pocketsphinx import PocketSphinx
 from common.api import EngineInfo, Engines, Model
 from common.profile import TranscriptionPart
@@ -57,4 +59,11 @@ def _pocketsphinx() -> EngineInfo:
 
 
 def _openai() -> EngineInfo:
-    return EngineInfo(name="openai", installed=False, missing="this version doesn't have it yet")
+    lacking = missing()
+    return EngineInfo(
+        name="openai",
+        installed=not lacking,
+        missing=lacking,
+        default_model=LIVE,
+        models=[Model(name=name, installed=not lacking) for name in OFFERED],
+    )

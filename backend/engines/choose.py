@@ -7,7 +7,10 @@ from backend.engines import Engine, EngineError, Wishes
 from backend.engines import mlx_whisper as mlx
 from backend.engines.mlx_whisper import MlxWhisper
 from backend.engines.models import cached
+from backend.engines.openai import OpenAI, missing
+from backend.engines.openai_models import LIVE, WHISPER
 from backend.engines.pocketsphinx import PocketSphinx, check
+from backend.engines.remote import Remote
 from common.profile import TranscriptionPart
 
 APPLE_MODEL = "mlx-community/whisper-large-v3-turbo"
@@ -38,13 +41,17 @@ def choose(part: TranscriptionPart) -> Choice:
 
 
 def fallback(part: TranscriptionPart, error: Exception) -> Choice | None:
-    """Return what ``auto`` takes after mlx_whisper failed to load, or None.
+    """Return what is taken after the engine failed to load, or None.
+
+    That is the fallback which the settings name, or PocketSphinx after ``auto`` took mlx_whisper.
 
     Args:
         part: the settings.
         error: why the load failed.
 
     """
+    if named := spare(part):
+        return _named(named, error)
     if part.engine != "auto" or _embedded_reason(part) is not None:
         return None
     try:
@@ -53,11 +60,33 @@ def fallback(part: TranscriptionPart, error: Exception) -> Choice | None:
         return None
 
 
+def spare(part: TranscriptionPart) -> TranscriptionPart | None:
+    """Return the settings of the fallback engine, None if they name none."""
+    if part.fallback is None:
+        return None
+    changes: dict[str, object] = {
+        "engine": part.fallback,
+        "model": part.fallback_model,
+        "fallback": None,
+        "fallback_model": None,
+        "options": {},
+    }
+    return part.model_copy(update=changes)
+
+
+def _named(part: TranscriptionPart, error: Exception) -> Choice | None:
+    try:
+        choice = choose(part)
+    except EngineError:
+        return None
+    return Choice(choice.engine, f"the fallback, for {error}")
+
+
 def _auto(part: TranscriptionPart) -> Choice:
     reason = _embedded_reason(part)
     if reason is not None:
         return _embedded(part, reason)
-    return Choice(MlxWhisper(_model(part)), f"auto: {_whisper_reason(part)}")
+    return Choice(Remote(MlxWhisper, _model(part)), f"auto: {_whisper_reason(part)}")
 
 
 def _embedded(part: TranscriptionPart, reason: str) -> Choice:
@@ -92,7 +121,7 @@ def _model(part: TranscriptionPart) -> str:
 def _mlx_whisper(part: TranscriptionPart) -> Choice:
     if not mlx.installed():
         raise EngineError(f"mlx_whisper is not installed ({mlx.INSTALL})")
-    return Choice(MlxWhisper(_model(part)), "asked for by name")
+    return Choice(Remote(MlxWhisper, _model(part)), "asked for by name")
 
 
 def _pocketsphinx(part: TranscriptionPart) -> Choice:
@@ -106,10 +135,12 @@ def _pocketsphinx(part: TranscriptionPart) -> Choice:
 
 
 def _openai(part: TranscriptionPart) -> Choice:
-    raise EngineError(
-        "the engine openai is not in this version yet: set transcription.engine to auto, "
-        "mlx_whisper or pocketsphinx"
-    )
+    if lacking := missing():
+        raise EngineError(f"openai needs {lacking}")
+    if part.model is None and (part.words or part.task == "translate"):
+        wanted = "words with times" if part.words else "a translation"
+        return Choice(OpenAI(WHISPER), f"asked for by name; only {WHISPER} gives {wanted}")
+    return Choice(OpenAI(part.model or LIVE), "asked for by name")
 
 
 _CHOOSERS: dict[str, Callable[[TranscriptionPart], Choice]] = {

@@ -21,6 +21,7 @@ from backend.engines import (
     RATE,
     Audio,
     Cancelled,
+    Crashed,
     Engine,
     EngineError,
     Progress,
@@ -34,6 +35,14 @@ PATIENCE = 3.0
 """Seconds that `Desk.close` waits for an engine that was interrupted."""
 
 State = Literal["unloaded", "loading", "ready", "failed"]
+
+
+OnCrash = Callable[[str], None]
+"""Told, on the engine's thread, why an engine broke down over a final that is now read again."""
+
+
+def _ignore(fault: str) -> None:
+    pass
 
 
 class Full(EngineError):
@@ -50,6 +59,7 @@ class _Request:
     whole: bool = True
     """Read as a final is."""
     unwanted: bool = False
+    crashed: OnCrash = _ignore
     future: Future[Reading] = field(default_factory=Future)
 
     @property
@@ -171,13 +181,24 @@ class Desk:
             older.drop()
         return request.future
 
-    def final(self, utterance_id: str, audio: Audio, wishes: Wishes) -> Future[Reading]:
-        """Have a whole utterance read.
+    def final(
+        self, utterance_id: str, audio: Audio, wishes: Wishes, crashed: OnCrash = _ignore
+    ) -> Future[Reading]:
+        """Have a whole utterance read; if the engine breaks down over it, once more.
+
+        Args:
+            utterance_id: that of its partials.
+            audio: all of it.
+            wishes: how to read it.
+            crashed: told why it is read once more.
 
         The future ends with a reading, `EngineError`, or `Cancelled` after `cancel` and
         `close`. Raises `Full` over the bound, `EngineError` if nothing is loaded.
+
         """
-        request = _Request(self.engine.final, utterance_id, audio, wishes, is_final=True)
+        request = _Request(
+            self.engine.final, utterance_id, audio, wishes, is_final=True, crashed=crashed
+        )
         with self._changed:
             self._must_be_open()
             if self._waiting() >= self.bound_seconds:
@@ -187,11 +208,12 @@ class Desk:
                 )
             if self._running and self._running.reads(utterance_id, audio, wishes):
                 self._running.is_final = True
+                self._running.crashed = crashed
                 return self._running.future
             moot = self._partials.pop(utterance_id, None)
             if moot and moot.reads(utterance_id, audio, wishes):
                 request, moot = moot, None
-                request.is_final = True
+                request.is_final, request.crashed = True, crashed
             self.partials_replaced += moot is not None
             self._finals.append(request)
             if self._running and not self._running.is_final:
@@ -227,6 +249,8 @@ class Desk:
             dropped = [] if drain else self._take_out()
             if self._running and not drain:
                 self._interrupt(self._running)
+            elif self._state == "loading":
+                self.engine.cancel()
             thread = self._thread
             self._changed.notify_all()
         for request in dropped:
@@ -323,7 +347,7 @@ class Desk:
             fault = self._as_told(error, "failed on an utterance")
         with self._changed:
             self._running = None
-            if request.unwanted:
+            if request.unwanted and not isinstance(fault, Crashed):
                 fault = Cancelled("interrupted")
             self.finals_done += request.is_final and fault is None
         if fault:
@@ -337,7 +361,12 @@ class Desk:
         except Cancelled:
             if request.unwanted:
                 raise
-        # That cancel was meant for the request before and came after its end: one can.
+            # It was meant for the request before and came after its end: one can.
+        except Exception as error:
+            if not request.is_final or not _may_go_well(error):
+                raise
+            log.warning("%s: %s; reading it again", request.utterance, error, exc_info=error)
+            request.crashed(str(self._as_told(error, "failed on an utterance")))
         return request.call(request.utterance, request.audio, request.wishes)
 
     def _as_told(self, error: BaseException, what: str) -> Exception:
@@ -347,10 +376,15 @@ class Desk:
             error.__cause__ = error.__context__ = None
             return error.with_traceback(None)
         log.error("%s %s", self.engine.name, what, exc_info=error)
-        return EngineError(f"{self.engine.name} {what}: {type(error).__name__}: {error}")
+        return Crashed(f"{self.engine.name} {what}: {type(error).__name__}: {error}")
 
     def _unload(self) -> None:
         try:
             self.engine.unload()
         except Exception:
             log.exception("%s could not be unloaded", self.engine.name)
+
+
+def _may_go_well(error: Exception) -> bool:
+    """Whether an engine may do what it failed to do before."""
+    return isinstance(error, Crashed) or not isinstance(error, EngineError)

@@ -7,6 +7,7 @@ evaluations, but may hit an import or a compiler half way, or arrive after the c
 """
 
 import threading
+from collections.abc import Callable
 
 from backend.engines import Cancelled
 
@@ -19,8 +20,10 @@ class Interrupt:
     `backend.engines.desk` runs that one again.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, alive: Callable[[], None] = lambda: None) -> None:
+        """Want nothing yet; `alive` is called at every check."""
         self._wanted = threading.Event()
+        self._alive = alive
 
     def ask(self) -> None:
         """Have the next `check` raise. Called from any thread."""
@@ -28,6 +31,7 @@ class Interrupt:
 
     def check(self) -> None:
         """Go on, or raise `Cancelled`. Called on the engine's thread; costs well under a µs."""
+        self._alive()
         if self._wanted.is_set():
             self._wanted.clear()
             raise Cancelled("nobody wants this any more")

@@ -1,24 +1,25 @@
 """Whisper on MLX, on Apple's GPU or on a CPU, as an engine: `backend.engines.whisper` reads.
 
+In the server it works in a process of its own (`backend.engines.remote`).
+
 Everything but `MlxWhisper.cancel` runs on one thread, since MLX's streams belong to the
 thread that made them.
 """
 
 import ctypes
-import gc
-import importlib
 import math
 import platform
 import sys
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from backend.engines import Audio, EngineError, Progress, Reading, Wishes, sanity
+from backend.engines import Audio, Crashed, EngineError, Progress, Reading, Wishes, sanity
+from backend.engines.heavy import import_heavy
 from backend.engines.interrupt import Interrupt
 from backend.engines.models import find
 from backend.engines.names import repository
@@ -49,20 +50,41 @@ def installed() -> bool:
     return find_spec("mlx_whisper") is not None and find_spec("mlx") is not None
 
 
+@dataclass(frozen=True)
+class Abilities:
+    """What a model reads, and which of its options may be set."""
+
+    model: str
+    options: frozenset[str] = frozenset()
+    languages: frozenset[str] = frozenset()
+    english_only: bool = False
+
+    def check(self, wishes: Wishes) -> None:
+        """Raise `EngineError` for a language or option that the model doesn't know."""
+        for option in wishes.options:
+            if option not in self.options:
+                raise EngineError(f"mlx_whisper has no option {option!r} (transcription.options)")
+        if wishes.language is not None and wishes.language not in self.languages:
+            raise EngineError(f"Whisper doesn't know the language {wishes.language!r}")
+        english = wishes.language in {None, "en"} and wishes.task != "translate"
+        if self.english_only and not english:
+            raise EngineError(f"{self.model} reads English only: take a model without .en")
+
+
 class MlxWhisper:
     """Whisper, of the package mlx-whisper."""
 
     name = "mlx_whisper"
     eager = True
 
-    def __init__(self, model: str) -> None:
+    def __init__(self, model: str, interrupt: Interrupt | None = None) -> None:
         self.model = repository(model)
         """A folder or a hub's ``owner/name``; short names such as ``base`` are spelled out."""
         self.device = "gpu" if apple_silicon() else "cpu"
-        self._interrupt = Interrupt()
+        self.abilities = Abilities(self.model)
+        self._interrupt = interrupt or Interrupt()
         self._path = ""
         self._whisper: Any = None
-        self._known_options: frozenset[str] = frozenset()
 
     def load(self, progress: Progress) -> None:
         """Find the weights, downloading them if need be, and get them into memory.
@@ -74,14 +96,13 @@ class MlxWhisper:
         folder = find(self.model, lambda: progress("download", 0, None))
         progress("load", 0, None)
         _preload_openblas()
-        _import_package()
+        import_heavy(["backend.engines.whisper"])
         import mlx.core as mx
-        from mlx_whisper.decoding import DecodingOptions
 
         self.device = "gpu" if mx.default_device().type == mx.gpu else "cpu"
-        self._known_options = frozenset(option.name for option in fields(DecodingOptions)) - OURS
         self._path = str(folder)
         self._whisper = _load(folder, mx.float16 if self.device == "gpu" else mx.float32)
+        self.abilities = _abilities(self.model, self._whisper.model)
         _make_stoppable(self._whisper.model, self._interrupt)
 
     def warm_up(self) -> None:
@@ -156,6 +177,8 @@ class MlxWhisper:
             if not wishes.options:
                 raise
             raise EngineError(f"mlx_whisper refused transcription.options: {error}") from error
+        if not brief and any(math.isnan(passage.logprob) for passage in passages):
+            raise Crashed("mlx_whisper gave no number (NaN) for a text's probability")
         return _reading(passages, detected=wishes.language is None)
 
     def _ask(self, utterance: str, audio: Audio, **asked: Any) -> list[Any]:
@@ -169,16 +192,7 @@ class MlxWhisper:
 
     def check(self, wishes: Wishes) -> None:
         """Raise `EngineError` for a language or option that the model doesn't know."""
-        from mlx_whisper.tokenizer import LANGUAGES
-
-        for option in wishes.options:
-            if option not in self._known_options:
-                raise EngineError(f"mlx_whisper has no option {option!r} (transcription.options)")
-        if wishes.language is not None and wishes.language not in LANGUAGES:
-            raise EngineError(f"Whisper doesn't know the language {wishes.language!r}")
-        english_only = not self._whisper.model.is_multilingual
-        if english_only and (wishes.language not in {None, "en"} or wishes.task == "translate"):
-            raise EngineError(f"{self.model} reads English only: take a model without .en")
+        self.abilities.check(wishes)
 
 
 class _Stoppable:
@@ -215,24 +229,6 @@ def _preload_openblas() -> None:
             pass  # It runs without, slowly.
 
 
-def _import_package() -> None:
-    """Import all of the package, once, without rounds of the cycle collector.
-
-    What it imports are tens of thousands of objects. A round over them holds the GIL, and the
-    event loop with it, for 70 ms; from here on they are left out of all rounds.
-    """
-    if "backend.engines.whisper" in sys.modules:
-        return
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        importlib.import_module("backend.engines.whisper")
-    finally:
-        if collecting:
-            gc.enable()
-    gc.freeze()
-
-
 def _load(folder: Path, dtype: Any) -> Any:
     from mlx.utils import tree_flatten
 
@@ -248,6 +244,18 @@ def _load(folder: Path, dtype: Any) -> Any:
     if missing:
         raise EngineError(f"the weights in {folder} lack {len(missing)} tensors: {missing[0]}, …")
     return loaded
+
+
+def _abilities(name: str, model: Any) -> Abilities:
+    from mlx_whisper.decoding import DecodingOptions
+    from mlx_whisper.tokenizer import LANGUAGES
+
+    return Abilities(
+        model=name,
+        options=frozenset(option.name for option in fields(DecodingOptions)) - OURS,
+        languages=frozenset(LANGUAGES),
+        english_only=not model.is_multilingual,
+    )
 
 
 def _names(folder: Path) -> set[str]:

@@ -103,6 +103,8 @@ class Spectrogram:
         self._utterance: str | None = None
         self._audio: Audio = np.zeros(0, np.int16)
         self._logs = mx.zeros((0, mels))
+        self.repeated = False
+        """The last one asked for was of the very sound of the one before."""
         self.computed = 0
         """Frames computed so far, for tests and benchmarks."""
 
@@ -111,6 +113,7 @@ class Spectrogram:
         known = self._known(utterance, audio)
         logs = mx.concatenate([self._logs[:known], self._compute(audio, known)])
         mx.eval(logs)
+        self.repeated = known > 0 and len(audio) == len(self._audio)
         self._utterance, self._audio, self._logs = utterance, audio, logs
         scaled = (mx.maximum(logs, logs.max() - 8.0) + 4.0) / 4.0
         return scaled[: len(audio) // HOP]
@@ -153,6 +156,7 @@ class Whisper:
         """Passes of the encoder so far, for tests and benchmarks."""
         self.spectrogram = Spectrogram(model.dims.n_mels)
         self._dtype = dtype
+        self._features: dict[tuple[int, int], mx.array] = {}
 
     def read(self, utterance: str, audio: Audio, asked: Asked) -> list[Passage]:
         """Read all of the sound, 30 s at a time.
@@ -160,22 +164,25 @@ class Whisper:
         Raises `ValueError` or `NotImplementedError` for options that the package refuses.
         """
         mel = self.spectrogram.of(utterance, audio)
+        if not self.spectrogram.repeated:
+            self._features.clear()
         passages: list[Passage] = []
         start = 0
         while start < mel.shape[0]:
             window = mel[start : start + FRAMES]
             is_last = start + FRAMES >= mel.shape[0]
-            passage, read = self._read_window(window, asked, start * HOP / RATE, is_last)
+            features = self._encoded(window, start, asked.brief)
+            passage, read = self._read_window(
+                features, window.shape[0], asked, start * HOP / RATE, is_last
+            )
             passages.append(passage)
             asked = replace(asked, prompt=None, language=passage.language)
             start += read
         return passages
 
     def _read_window(
-        self, mel: mx.array, asked: Asked, offset: float, is_last: bool
+        self, features: mx.array, frames: int, asked: Asked, offset: float, is_last: bool
     ) -> tuple[Passage, int]:
-        frames = mel.shape[0]
-        features = self._encode(mel, self._context(frames) if asked.brief else FRAMES // 2)
         language, sure = self._language(features, asked.language)
         tokenizer = self._tokenizer(language, asked.task)
         result = self._decode(features, frames, tokenizer, replace(asked, language=language))
@@ -198,6 +205,14 @@ class Whisper:
             ),
             read,
         )
+
+    def _encoded(self, window: mx.array, start: int, brief: bool) -> mx.array:
+        """Return the window's features; those of the last sound read are kept."""
+        context = self._context(window.shape[0]) if brief else FRAMES // 2
+        known = self._features.get((start, context))
+        if known is None:
+            known = self._features[start, context] = self._encode(window, context)
+        return known
 
     @staticmethod
     def _context(frames: int) -> int:

@@ -52,6 +52,8 @@ class Loudness:
     """Of the last frame; all zero and None without a detector."""
     speaking: bool
     """Between `SpeechBegan` and `SpeechFinished`."""
+    at: float
+    """Seconds of sound heard by then."""
     threshold: float | None
     """`Scores.speech` from which speech begins; None without a detector."""
     floor_dbfs: float
@@ -235,6 +237,10 @@ class Segmenter:
             yield from self._finish(self._speech)
         self._recent.clear()
 
+    def pace(self, partial_interval: float | None) -> None:
+        """Give `Growing` so often from now on. May be called on any thread."""
+        self._partial = _frames(partial_interval) if partial_interval else None
+
     def _keep(self, frame: Samples, scores: Scores | None) -> _Kept:
         sound = frame.astype(np.float32)
         power, peak = float(sound @ sound) / FRAME, float(np.abs(sound).max())
@@ -283,9 +289,10 @@ class Segmenter:
 
     def _is_time_to_grow(self, speech: _Speech) -> bool:
         """Whether enough has been added, and not only silence."""
-        if not self._partial or speech.last <= speech.told_last:
+        every = self._partial
+        if not every or speech.last <= speech.told_last:
             return False
-        return self._heard - speech.told >= self._partial
+        return self._heard - speech.told >= every
 
     def _grow(self, speech: _Speech, paused: bool = False) -> Iterator[Heard]:
         """Give the piece so far."""
@@ -380,7 +387,7 @@ class Segmenter:
         speaking = self._speech is not None and self.detector is not None
         threshold = self.detector.start if self.detector else None
         loudest, floor = _dbfs(max(peak, kept.peak)), _dbfs(math.sqrt(self._floor.power))
-        yield Loudness(_dbfs(rms), loudest, scores, speaking, threshold, floor)
+        yield Loudness(_dbfs(rms), loudest, scores, speaking, self.seconds, threshold, floor)
 
 
 def _joined(kept: list[_Kept]) -> Samples:

@@ -5,13 +5,14 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from backend.bus import Subscription, TooSlow, Wanted
 from backend.parts import Parts
 from backend.problems import Problem, bad_request, leaving, malformed
 from backend.session import Session
-from backend.sessions import new_id, stream_source
+from backend.sessions import new_id
 from backend.sockets import INVALID_DATA, NORMAL, POLICY, TRY_LATER, Gone, Socket
 from backend.sources.stream import StreamSource
+from backend.sources.wanted import fed
+from backend.subscription import Subscription, TooSlow, Wanted
 from common.api import AudioHello
 from common.events import Error
 from common.profile import faults
@@ -37,7 +38,7 @@ async def serve_audio(socket: Socket, here: Parts) -> None:
         hello = await _hello(socket, here)
         session_id = hello.session_id or new_id()
         hello = hello.model_copy(update={"session_id": session_id})
-        source = stream_source(hello)
+        source = fed(hello)
         with here.bus.subscribe(Wanted(session=session_id)) as subscription:
             session = await here.sessions.open(hello, source)
             await _converse(socket, here, session, source, subscription)
@@ -82,21 +83,25 @@ async def _converse(
     telling = asyncio.create_task(_tell(socket, subscription))
     hearing = asyncio.create_task(_hear(socket, session, source, subscription))
     ended = asyncio.create_task(session.done.wait())
+    slow = asyncio.create_task(subscription.wait_until_too_slow())
+    tasks = {telling, hearing, ended, slow}
     try:
-        await asyncio.wait({telling, hearing, ended}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         gone = hearing.done() and isinstance(hearing.exception(), Gone)
         await here.sessions.finish(session, "disconnected" if gone else "stopped")
         subscription.close()
         if not gone:
+            if hearing.done():
+                hearing.result()
             async with asyncio.timeout(PATIENCE):
                 await telling
             await socket.close(NORMAL)
     except (TooSlow, TimeoutError):
         await socket.close(TRY_LATER, "too slow")
     finally:
-        for task in (telling, hearing, ended):
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(telling, hearing, ended, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _tell(socket: Socket, subscription: Subscription) -> None:

@@ -2,16 +2,22 @@
 
 import asyncio
 import time
+from contextlib import suppress
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from backend.bus import HELD, Bus, Subscription, TooSlow, Wanted
+from backend.bus import HELD
 from backend.parts import Parts
-from backend.problems import Problem, bad_request, too_many
-from backend.sockets import RESTART, TRY_LATER, Socket
+from backend.problems import Problem, bad_request
+from backend.routes.outlets import outlet
+from backend.sockets import Socket
+from backend.subscription import Subscription, Wanted
 from common import PROTOCOL, VERSION
 from common.events import EVENT_NAMES, Error, Event, Transcription, Unknown, Welcome
 from common.profile import faults
+
+QUERY = ("events", "session", "levels", "since")
+FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
 class Command(BaseModel):
@@ -27,13 +33,16 @@ class Command(BaseModel):
 
 async def serve_events(socket: Socket, here: Parts) -> None:
     """Serve one client of the event stream until either side has had enough."""
-    if here.bus.connections >= here.settings.max_connections:
-        raise too_many("too many clients, the limit of STT_SERVER_MAX_CONNECTIONS; try again later")
     query = socket.query
+    if strange := query.keys() - QUERY:
+        raise bad_request(
+            f"unknown in the query: {', '.join(sorted(strange))[:200]}; there are: "
+            f"{', '.join(QUERY)}"
+        )
     wanted = _wanted(
         query.get("events", "").split(",") if query.get("events") else None,
         query.get("session"),
-        query.get("levels", "true").lower() not in ("false", "0", "no"),
+        _flag("levels", query.get("levels", "true")),
     )
     since = _since(query.get("since"))
     await socket.accept()
@@ -46,35 +55,10 @@ async def serve_events(socket: Socket, here: Parts) -> None:
         await socket.tell(welcome.model_copy(update=update))
         for event in past:
             await socket.tell(event)
-        await _converse(socket, subscription, here.bus)
-
-
-async def _converse(socket: Socket, subscription: Subscription, bus: Bus) -> None:
-    tasks = {
-        asyncio.create_task(_obey(socket, subscription)),
-        asyncio.create_task(_tell(socket, subscription)),
-        asyncio.create_task(subscription.wait_until_too_slow()),
-    }
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    except TooSlow:
-        pass
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-    if subscription.too_slow:
-        # It learns of this when it reads again; one that never does is cut off by the kernel.
-        await socket.close(TRY_LATER, "too slow: resume with since=, the seq of your last event")
-    else:
-        await socket.close(RESTART, "the server is stopping")
-
-
-async def _tell(socket: Socket, subscription: Subscription) -> None:
-    async for text in subscription:
-        await socket.text(text)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(None) as limit:
+                here.bus.attach(subscription, outlet(socket, limit))
+                await _obey(socket, subscription)
 
 
 async def _obey(socket: Socket, subscription: Subscription) -> None:
@@ -103,7 +87,12 @@ def _obeyed(message: str | bytes, subscription: Subscription) -> Event:
         case "subscribe":
             subscription.wanted = _wanted(wish.events, wish.session, wish.levels)
             return Unknown.model_validate(
-                {"event": "subscribed", "events": wish.events, "session": wish.session}
+                {
+                    "event": "subscribed",
+                    "events": wish.events,
+                    "session": wish.session,
+                    "levels": wish.levels,
+                }
             )
     raise ValueError(f"unknown command {wish.command!r}; known: ping, subscribe")
 
@@ -115,6 +104,13 @@ def _wanted(names: list[str] | None, session: str | None, levels: bool) -> Wante
             f"unknown events: {', '.join(sorted(unknown))}; there are: {', '.join(EVENT_NAMES)}"
         )
     return Wanted(asked, session, levels)
+
+
+def _flag(name: str, text: str) -> bool:
+    flag = FLAGS.get(text.lower())
+    if flag is None:
+        raise bad_request(f"{name} is true or false, not {text[:40]!r}")
+    return flag
 
 
 def _since(text: str | None) -> int | None:

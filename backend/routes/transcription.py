@@ -9,7 +9,15 @@ from pydantic import ValidationError
 from quart import Blueprint, Response, request
 
 from backend.parts import Parts, parts
-from backend.problems import bad_request, conflict, malformed, too_large, too_many, unreadable_audio
+from backend.problems import (
+    bad_request,
+    conflict,
+    malformed,
+    not_found,
+    too_large,
+    too_many,
+    unreadable_audio,
+)
 from backend.reading import wishes
 from backend.recordings import PCM, Recording, transcribe
 from backend.routes.bodies import answer, body, pieces, success
@@ -34,6 +42,8 @@ SPOOL = 1 << 20
 """Bytes of an upload kept in memory; what is more goes to a temporary file."""
 HEADERLESS = {"audio/l16", "audio/pcm", "audio/x-pcm", "audio/raw"}
 """Content types of headerless 16 kHz mono 16-bit PCM."""
+CONTAINERS = {b"RIFF", b"fLaC", b"OggS"}
+"""How files begin that would be noise if they were taken for samples."""
 
 
 @transcription.post("/configure")
@@ -197,15 +207,31 @@ async def _take_chunk(here: Parts, wish: TranscribeRequest, spool: IO[bytes]) ->
     source = session.source
     if not isinstance(source, StreamSource) or source.name != "upload":
         raise conflict(f"session {session.session_id!r} isn't fed by requests")
-    if _format(wish.format or "pcm_s16le") is None:
-        raise unreadable_audio("a session's chunks are headerless 16 kHz mono 16-bit PCM")
+    _check_chunk(wish, spool)
     while chunk := spool.read(SPOOL):
-        await source.feed(chunk)
-    here.sessions.keep_alive(session)
+        if not await source.feed(chunk):
+            raise not_found(f"session {session.session_id!r} has ended meanwhile")
+        here.sessions.keep_alive(session)  # A long chunk may take longer than it may be idle.
     if wish.is_final:
         await here.sessions.close(session.session_id)
     await here.bus.settle()  # What is answered is in history.
     return _so_far(session)
+
+
+def _check_chunk(wish: TranscribeRequest, spool: IO[bytes]) -> None:
+    """Refuse what a session would take for noise, or not take at all."""
+    if fixed := sorted(wish.model_fields_set & {"language", "prompt", "words"}):
+        raise bad_request(
+            f"{', '.join(fixed)}: a session is read as it was opened; say it there, in "
+            "custom_config.transcription, and leave it out of the chunks"
+        )
+    begin = spool.read(4)
+    spool.seek(0)
+    if _format(wish.format or "pcm_s16le") is None or begin in CONTAINERS:
+        raise unreadable_audio(
+            "a session's chunks are headerless 16 kHz mono 16-bit PCM; send a recording without "
+            "session_id, or its samples alone"
+        )
 
 
 def _so_far(session: Session) -> Transcript:

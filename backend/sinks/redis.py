@@ -5,10 +5,11 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from backend.bus import Bus, TooSlow, Wanted
+from backend.bus import Bus
 from backend.secret import without_secrets
 from backend.sinks.feed import NotNow
 from backend.sinks.places import Said
+from backend.subscription import TooSlow, Wanted
 from common.events import parse
 
 if TYPE_CHECKING:

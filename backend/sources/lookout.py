@@ -14,6 +14,7 @@ import sys
 import threading
 
 from backend.sources import SourceError
+from backend.sources.portaudio import Stuck
 from backend.sources.tap import FIRST, Mono, Tap
 
 log = logging.getLogger(__name__)
@@ -56,7 +57,7 @@ class Lookout:
 
 
 def look(wanted: int | str | None, channel: int | None) -> bool:
-    """Whether the device gives sound now."""
+    """Whether the device gives sound now. Raises `Stuck`: this process won't find it any more."""
     heard = threading.Event()
 
     def take(sound: Mono) -> None:
@@ -65,6 +66,8 @@ def look(wanted: int | str | None, channel: int | None) -> bool:
     try:
         tap = Tap(wanted, channel)
         tap.open(take)
+    except Stuck:
+        raise
     except SourceError:
         return False
     try:
@@ -85,8 +88,11 @@ def main() -> None:
     wanted, channel = json.loads(sys.argv[1])
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
     pause = threading.Event()
-    while not look(wanted, channel):
-        pause.wait(EVERY)
+    try:
+        while not look(wanted, channel):
+            pause.wait(EVERY)
+    except Stuck:
+        os._exit(1)
     # Whatever hangs at the end of a process, such as a dying sound server, is not waited for.
     os._exit(0)
 

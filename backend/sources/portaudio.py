@@ -1,21 +1,39 @@
 """PortAudio, which is one for the whole process and not made for two threads at a time.
 
+No call of it is waited for without end.
+
 It looks for devices when it is initialized, and never again. Initializing it anew is how those
 that came since are found; that is only legal while no stream is open.
 """
 
 import difflib
+import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from backend.sources import SourceError
 
+log = logging.getLogger(__name__)
+
+Value = TypeVar("Value")
+
 PATIENCE = 10.0
-"""Seconds after which an audio system that holds a call up is said not to answer."""
+"""Seconds for which an earlier call of PortAudio is waited for."""
+STUCK = 20.0
+"""Seconds after which a call is taken never to come back: a wireless microphone takes a few."""
+PARTING = 3.0
+"""The same, for letting go of a stream."""
+
+
+class Stuck(SourceError):
+    """The audio system doesn't come back from a call; no other can be made meanwhile."""
+
 
 _turn = threading.RLock()
 _open: set[Any] = set()
@@ -39,6 +57,10 @@ def devices() -> list[Device]:
 
     Those that came or went lately are known only if no stream is open in this process.
     """
+    return _patiently(_devices)
+
+
+def _devices() -> list[Device]:
     with portaudio() as sounddevice:
         try:
             _look_again(sounddevice)
@@ -99,6 +121,10 @@ def _fitting(wanted: int | str, found: list[Device]) -> list[Device]:
 
 def takes(device: Device, rate: int, channels: int) -> bool:
     """Whether the device gives its sound so. Raises `SourceError`."""
+    return _patiently(lambda: _takes(device, rate, channels))
+
+
+def _takes(device: Device, rate: int, channels: int) -> bool:
     with portaudio() as sounddevice:
         try:
             sounddevice.check_input_settings(device.id, channels, "int16", samplerate=rate)
@@ -109,6 +135,10 @@ def takes(device: Device, rate: int, channels: int) -> bool:
 
 def open_stream(device: Device, **how: Any) -> Any:
     """Return an input stream of a device that runs. Raises `SourceError`."""
+    return _patiently(lambda: _open_stream(device, how), too_late=_close)
+
+
+def _open_stream(device: Device, how: dict[str, Any]) -> Any:
     with portaudio() as sounddevice:
         stream = None
         try:
@@ -119,13 +149,21 @@ def open_stream(device: Device, **how: Any) -> Any:
             stream.start()
         except (sounddevice.PortAudioError, ValueError) as error:
             if stream:
-                close_stream(stream)
+                _close(stream)
             raise SourceError(str(error)) from error
     return stream
 
 
 def close_stream(stream: Any) -> None:
-    """Let go of a stream, dead or alive."""
+    """Let go of a stream, dead or alive.
+
+    One that the library doesn't come back from is left behind, with the thread that waits for it.
+    """
+    with suppress(Stuck):
+        _patiently(lambda: _close(stream), seconds=PARTING)
+
+
+def _close(stream: Any) -> None:
     with _turn:
         # stop() would wait for ever for a device that delivers nothing any more.
         stream.abort(ignore_errors=True)
@@ -133,11 +171,50 @@ def close_stream(stream: Any) -> None:
         _open.discard(stream)
 
 
+def _patiently(
+    call: Callable[[], Value],
+    seconds: float | None = None,
+    too_late: Callable[[Value], None] | None = None,
+) -> Value:
+    """Return what a call gives. Raises `Stuck` if it doesn't come back.
+
+    PortAudio, and what is under it, may hang while a device or a sound server goes: what waits
+    for it then is a thread of its own, which keeps neither a session nor the process from ending.
+
+    Args:
+        call: made on that thread.
+        seconds: for which it is waited for; None for `STUCK`.
+        too_late: gets what it gives after that, if it does.
+
+    """
+    answer: Future[Value] = Future()
+    threading.Thread(target=_answer, args=(call, answer), name="portaudio", daemon=True).start()
+    try:
+        return answer.result(STUCK if seconds is None else seconds)
+    except TimeoutError:
+        log.warning("the audio system hangs: a thread is left behind that waits for it")
+        if too_late:
+            answer.add_done_callback(partial(_give_late, too_late))
+        raise Stuck("the audio system doesn't answer: it hangs in a call") from None
+
+
+def _answer(call: Callable[[], Value], answer: "Future[Value]") -> None:
+    try:
+        answer.set_result(call())
+    except BaseException as error:
+        answer.set_exception(error)
+
+
+def _give_late(take: Callable[[Value], None], answer: "Future[Value]") -> None:
+    if not answer.exception():
+        take(answer.result())
+
+
 @contextmanager
 def portaudio() -> Iterator[ModuleType]:
     """Have PortAudio to oneself. Raises `SourceError` where it is missing or stuck."""
     if not _turn.acquire(timeout=PATIENCE):
-        raise SourceError("the audio system doesn't answer: it holds up an earlier call")
+        raise Stuck("the audio system doesn't answer: it holds up an earlier call")
     try:
         yield _sounddevice()
     finally:

@@ -10,8 +10,8 @@ export function make(tag, properties = {}, ...children) {
 }
 
 /** Offer a text as a file to keep. */
-export function offer(text, name) {
-  const url = URL.createObjectURL(new Blob([text], { type: "text/plain;charset=utf-8" }));
+export function offer(text, name, type = "text/plain;charset=utf-8") {
+  const url = URL.createObjectURL(new Blob([text], { type }));
   make("a", { href: url, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }

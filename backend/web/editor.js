@@ -2,6 +2,7 @@
 
 import { Refused, call } from "./api.js";
 import { $, make } from "./dom.js";
+import { wireFiles } from "./files.js";
 
 // path, label, kind, what the kind needs. The server checks the values: its refusals name the field.
 const FIELDS = {
@@ -9,6 +10,7 @@ const FIELDS = {
   "What reads the speech": [
     ["transcription.engine", "Engine", "choice", { options: ["auto", "mlx_whisper", "openai", "pocketsphinx"] }],
     ["transcription.model", "Model", "text", { empty: null, list: "models", hint: "a name or folder; empty takes the engine's default" }],
+    ["transcription.fallback", "If that one fails", "choice", { empty: null, options: ["", "auto", "mlx_whisper", "pocketsphinx"], hint: "an engine on this machine that reads instead; empty for none" }],
     ["transcription.language", "Language", "text", { empty: null, hint: "ISO 639 code such as en; empty detects it" }],
     ["transcription.prompt", "Prompt", "long", { empty: null, hint: "words or names to expect" }],
     ["transcription.partials", "Show words while somebody speaks", "switch"],
@@ -78,6 +80,7 @@ export function wireEditor(onSaved) {
   });
   $("json").addEventListener("input", readJson);
   $("delete").addEventListener("click", remove);
+  wireFiles({ mayLeave, attempt, complain, saved: done });
 }
 
 function row(path, label, kind, how = {}) {
@@ -106,9 +109,9 @@ const KINDS = {
     return plain(input, empty);
   },
   long: ({ empty }) => plain(make("textarea", { rows: 2 }), empty),
-  choice: ({ options }) => {
+  choice: ({ options, empty = "" }) => {
     const input = make("select", {}, ...options.map((option) => make("option", {}, option)));
-    return plain(input, "");
+    return plain(input, empty);
   },
   switch: () => {
     const input = make("input", { type: "checkbox" });
@@ -186,8 +189,7 @@ async function save(event) {
   if (!name) return complain("Give it a name.", $("name"));
   await attempt(async () => {
     await call("POST", `system/profiles/${encodeURIComponent(name)}`, config);
-    close();
-    saved(name);
+    done(name);
   });
 }
 
@@ -196,8 +198,7 @@ async function remove() {
   if (!confirm(`Delete the profile ${name}?`)) return;
   await attempt(async () => {
     await call("DELETE", `system/profiles/${encodeURIComponent(name)}`);
-    close();
-    saved(null);
+    done(null);
   });
 }
 
@@ -232,8 +233,15 @@ function complain(text, input = null) {
   input?.focus();
 }
 
+const mayLeave = () => $("json").value === opened || confirm("Throw your changes to this profile away?");
+
 function leave() {
-  if ($("json").value === opened || confirm("Throw your changes to this profile away?")) close();
+  if (mayLeave()) close();
+}
+
+function done(name) {
+  close();
+  saved(name);
 }
 
 const close = () => $("editor").close();
@@ -241,8 +249,9 @@ const close = () => $("editor").close();
 // Names that may be typed; without them the fields work as well.
 async function suggest() {
   const [engines, devices] = await Promise.allSettled([call("GET", "system/engines"), call("GET", "system/devices")]);
-  const models = (engines.value?.engines ?? []).flatMap((engine) => engine.models);
   const option = (label) => ({ name }) => make("option", { value: name, label });
-  $("models").replaceChildren(...models.map((model) => option(model.installed ? "on this machine" : "to be downloaded")(model)));
+  const place = (engine, model) => (engine.name === "openai" ? "at OpenAI" : model.installed ? "on this machine" : "to be downloaded");
+  const models = (engines.value?.engines ?? []).flatMap((engine) => engine.models.map((model) => option(place(engine, model))(model)));
+  $("models").replaceChildren(...models);
   $("microphones").replaceChildren(...(devices.value?.devices ?? []).map(option("")));
 }

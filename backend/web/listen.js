@@ -51,7 +51,7 @@ export function wireListen(onEvent) {
 }
 
 async function start(restart) {
-  const body = { profile: $("profile").value, restart };
+  const body = { profile: $("profile").value || null, restart };
   const source = $("source").value;
   if (source === "file" && !$("path").value.trim()) {
     notice("warn", "No file named.", "Type the path of a sound file on the server's machine.");
@@ -68,7 +68,7 @@ async function record() {
   recorder = mine;
   $("record-state").textContent = "opening the microphone…";
   try {
-    await mine.start($("devices").value, $("profile").value);
+    await mine.start($("devices").value, $("profile").value || null);
   } catch (fault) {
     recorder = null;
     $("record-state").textContent = "";

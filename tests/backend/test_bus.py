@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from backend.bus import BACKLOG, HELD, Bus, Subscription, TooSlow, Wanted
-from common.events import Error, Event, Level, SystemStatus, Transcription
+from backend.bus import HELD, Bus
+from backend.subscription import BACKLOG, Subscription, TooSlow, Wanted
+from common.events import Error, Event, Level, ModelProgress, SystemStatus, Transcription
 
 EVERYTHING = Wanted()
 
@@ -53,6 +54,23 @@ async def test_a_newer_level_takes_the_place_of_an_unsent_one() -> None:
     assert bus.dropped.levels == 998
 
 
+async def test_a_models_progress_makes_only_its_own_moot() -> None:
+    bus = Bus()
+    with bus.subscribe(EVERYTHING) as subscription:
+        for done in (1, 2, 3):
+            bus.publish(ModelProgress(model="a", stage="download", done=done))
+            bus.publish(ModelProgress(model="b", stage="download", done=done))
+        bus.publish(ModelProgress(model="a", stage="installed", done=3))
+        bus.publish(ModelProgress(model="a", stage="load"))
+        got = await waiting(bus, subscription)
+    assert [(event["model"], event["stage"], event["done"]) for event in got] == [
+        ("a", "download", 3),
+        ("b", "download", 3),
+        ("a", "installed", 3),
+        ("a", "load", 0),
+    ]
+
+
 async def test_a_final_takes_the_place_of_its_unsent_partials_only() -> None:
     bus = Bus()
     with bus.subscribe(EVERYTHING) as subscription:
@@ -74,7 +92,9 @@ async def test_finals_are_never_dropped_and_a_slow_client_is_told_to_resume() ->
         with pytest.raises(TooSlow):
             async for _ in slow:
                 pass
+        assert bus.depth == BACKLOG + 1
     assert bus.dropped.slow_clients == 1
+    assert bus.depth == 0
     with bus.subscribe(EVERYTHING, since=bus.first) as back:
         got = await waiting(bus, back)
     assert [event["text"] for event in got] == [str(number) for number in range(BACKLOG + 1)]

@@ -1,5 +1,6 @@
 """Each check of the doctor, against real conditions."""
 
+import json
 import os
 import socket
 from pathlib import Path
@@ -9,8 +10,10 @@ import pytest
 from backend.doctor import Doctor
 from backend.report import lines
 from backend.settings import Settings
+from backend.sound import cure
 from common.api import DoctorReport, Finding
 from common.events import AudioStatus
+from tests.openai_loopback import openai_loopback
 
 KEYS = ("OPENAI_API_KEY", "PORCUPINE_ACCESS_KEY", "PICOVOICE_ACCESS_KEY")
 
@@ -53,6 +56,27 @@ def test_a_sound_machine_has_no_fault_but_the_microphone(tmp_path: Path) -> None
     assert all(one.cure for one in report.findings if one.state == "fault")
 
 
+def test_the_key_is_tried_where_the_default_profile_wants_openai(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "profiles"
+    folder.mkdir()
+    (folder / "cloud.json").write_text(
+        '{"transcription": {"engine": "openai", "fallback": "pocketsphinx"}}'
+    )
+    doctor = Doctor(settings(tmp_path, default_profile="cloud"))
+    assert state(doctor.examine(), "engine in use") == "fault"
+    with openai_loopback() as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        report = doctor.examine()
+        assert "accepted by 127.0.0.1" in found(report, "keys")[0].found
+        assert "the fallback: pocketsphinx" in found(report, "engine in use")[1].found
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-wrong-key")
+        (key, _) = found(doctor.examine(), "keys")
+    assert (key.state, "401" in key.found, "sk-wrong" in f"{key}") == ("fault", True, False)
+
+
 def test_without_a_microphone_only_who_needs_one_has_a_fault(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -85,6 +109,53 @@ def test_the_session_that_listens_is_asked_for_the_level(tmp_path: Path) -> None
     silent = AudioStatus(device="x", silent=True, fault="nothing but zeros: unmute it")
     (level,) = found(Doctor(settings(tmp_path), listening=silent).examine(), "microphone level")
     assert (level.state, level.cure) == ("fault", "unmute it")
+
+
+@pytest.mark.parametrize(
+    ("fault", "what", "mend"),
+    [
+        (
+            f"the microphone 'HDA Intel PCH: ALC295 (hw:0,0)' gives nothing but zeros. {cure()}",
+            "the microphone 'HDA Intel PCH: ALC295 (hw:0,0)' gives nothing but zeros.",
+            cure(),
+        ),
+        (
+            "the microphone 'USB Audio: Front' is gone; waiting for it: plug it in again",
+            "the microphone 'USB Audio: Front' is gone; waiting for it",
+            "plug it in again",
+        ),
+        (
+            "the microphone 'USB Audio: Front' can't be opened: Busy; is it plugged in?",
+            "the microphone 'USB Audio: Front' can't be opened",
+            "Busy; is it plugged in?",
+        ),
+        (
+            "audio.device 'x' is none of the input devices (0: HDA (hw:0,0), 1: USB: Front): name",
+            "audio.device 'x' is none of the input devices (0: HDA (hw:0,0), 1: USB: Front)",
+            "name",
+        ),
+    ],
+)
+def test_a_device_s_name_is_not_taken_apart(
+    tmp_path: Path, fault: str, what: str, mend: str
+) -> None:
+    heard = AudioStatus(device="x", fault=fault)
+    (level,) = found(Doctor(settings(tmp_path), listening=heard).examine(), "microphone level")
+    assert (level.found, level.cure) == (what, mend)
+
+
+def test_a_wake_word_that_cannot_be_listened_for_is_a_fault_where_it_is_asked_for(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "profiles"
+    folder.mkdir()
+    wake_word = {"enabled": True, "detector": "porcupine"}
+    (folder / "mine.json").write_text(json.dumps({"wake_word": wake_word}))
+    report = Doctor(settings(tmp_path, default_profile="mine")).examine()
+    (fault,) = found(report, "wake word")
+    assert (fault.state, fault.found) == ("fault", "porcupine needs a key")
+    assert "PORCUPINE_ACCESS_KEY" in (fault.cure or "")
+    assert not report.healthy
 
 
 def test_a_damaged_profile_is_a_note_and_a_damaged_default_a_fault(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import termios
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,6 +65,13 @@ def test_a_model_is_pulled_listed_and_removed(environment: dict[str, str]) -> No
     assert "not in the cache; what is: none" in again.stderr
 
 
+def until_kept(cache: Path) -> None:
+    """Return once some of a download is on disk."""
+    deadline = time.monotonic() + 30
+    while not any(half.stat().st_size for half in cache.rglob("*.incomplete")):
+        assert time.monotonic() < deadline, "nothing comes"
+
+
 def test_ctrl_c_leaves_a_half_that_the_same_command_goes_on_with(
     environment: dict[str, str], hub: Hub
 ) -> None:
@@ -72,6 +80,7 @@ def test_ctrl_c_leaves_a_half_that_the_same_command_goes_on_with(
         [*COMMAND, "pull", "tiny"], cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True
     )
     assert hub.half_way.wait(30)
+    until_kept(Path(environment["HF_HUB_CACHE"]))
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=30)
     assert process.returncode == 128 + signal.SIGINT

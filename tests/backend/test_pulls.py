@@ -79,7 +79,7 @@ async def test_a_stopped_download_is_told_to_who_waits(served: Hub) -> None:
     waiting = asyncio.create_task(pulls.bring(NAME))
     assert await asyncio.to_thread(served.half_way.wait, 10)
     stopping = asyncio.create_task(pulls.cancel(NAME))
-    await asyncio.sleep(0)
+    await asyncio.sleep(0)  # It has told the thread to stop, before more can come.
     served.gate.set()
     assert await stopping
     with pytest.raises(EngineError, match="was stopped"):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,10 +13,12 @@ from backend.engines import Audio, Reading, Wishes
 from backend.engines.desk import Desk
 from backend.hearing import RATE
 from backend.hearing.segmenter import Growing, Utterance
+from backend.hearing.wake import Choice, Spotted
 from backend.meters import Meters
-from backend.reading import CONTEXT, Reader, percentile
+from backend.reading import CONTEXT, Reader, percentile, wishes
+from backend.waking import Waking
 from common.events import Error, Event, Transcription
-from common.profile import TranscriptionPart
+from common.profile import TranscriptionPart, WakeWordPart
 from tests.backend.engines.test_desk import SOON, Scribe, quiet
 
 
@@ -152,6 +155,40 @@ async def test_the_rest_of_a_sentence_is_read_with_its_beginning(table: Table) -
     assert sorted(prompts, key=str) == ["16000 samples", "32000 samples", None, None]
 
 
+def said_at(start: float, number: int) -> Utterance:
+    return Utterance(number, start, start + 1, start, sound(number), cut=False)
+
+
+async def test_what_was_said_just_before_is_context_and_after_a_long_pause_it_is_not(
+    table: Table,
+) -> None:
+    for start, number in ((0.0, 1), (2.0, 2), (20.0, 3)):
+        table.reader.take(said_at(start, number))
+        await table.reader.wait()
+    assert [wishes.prompt for wishes in table.engine.asked] == [None, "16000 samples", None]
+
+
+async def test_what_the_engine_was_not_sure_of_is_no_context(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = table.engine.final
+
+    def unsure(utterance: str, audio: Audio, wishes: Wishes) -> Reading:
+        return replace(read(utterance, audio, wishes), confidence=0.3)
+
+    monkeypatch.setattr(table.engine, "final", unsure)
+    for number in (1, 2):
+        table.reader.take(said_at(2.0 * number, number))
+        await table.reader.wait()
+    assert [wishes.prompt for wishes in table.engine.asked] == [None, None]
+
+
+def test_prompt_and_vocabulary_are_one_prompt() -> None:
+    part = TranscriptionPart(prompt="About music.", vocabulary=["Bartók", "Bösendorfer"])
+    assert wishes(part).prompt == "About music. Bartók, Bösendorfer"
+    assert wishes(TranscriptionPart()).prompt is None
+
+
 async def test_a_context_over_which_the_model_falls_silent_costs_no_words(
     table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -205,10 +242,32 @@ async def test_an_engine_s_fault_is_told_and_the_next_is_read(table: Table) -> N
     table.engine.fault = None
     table.reader.take(spoken(1, 2))
     await table.reader.wait()
-    (fault,) = [one for one in table.told if isinstance(one, Error)]
+    again, fault = [one for one in table.told if isinstance(one, Error)]
+    assert "broken" in again.details
+    assert "once more" in again.details
     assert "broken" in fault.details
     assert table.finals() == ["16000 samples"]
     assert table.backlog[-1] == 0 == table.reader.waiting
+
+
+async def test_an_utterance_over_which_the_engine_broke_down_is_read_once_more(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, faults = table.engine.final, [RuntimeError("broken")]
+
+    def breaks_down_once(utterance: str, audio: Audio, wishes: Wishes) -> Reading:
+        if faults:
+            raise faults.pop()
+        return read(utterance, audio, wishes)
+
+    monkeypatch.setattr(table.engine, "final", breaks_down_once)
+    table.reader.take(spoken(1, 1))
+    table.reader.take(spoken(2, 2))
+    await table.reader.wait()
+    (told,) = [one for one in table.told if isinstance(one, Error)]
+    assert told.recoverable
+    assert "broken" in told.details
+    assert table.finals() == ["16000 samples", "32000 samples"]
 
 
 async def test_giving_up_leaves_nothing_waiting(table: Table) -> None:
@@ -223,6 +282,33 @@ async def test_giving_up_leaves_nothing_waiting(table: Table) -> None:
     assert not table.reader.busy
     assert table.reader.waiting == 0
     assert not table.finals()
+
+
+class Reciter(Eager):
+    """Reads its texts one after the other, whatever it is given."""
+
+    def __init__(self, *texts: str) -> None:
+        super().__init__()
+        self._texts = iter(texts)
+
+    def final(self, utterance: str, audio: Audio, wishes: Wishes) -> Reading:
+        return Reading(next(self._texts))
+
+
+async def test_without_follow_up_one_answer_is_told_however_long_it_is_read() -> None:
+    """The second utterance is read before the first, whose word is misread, is answered."""
+    texts = ("her service lights on", "not for you", "lights on")
+    table = Table(TranscriptionPart(partials=False), Reciter(*texts))
+    part = WakeWordPart(enabled=True)
+    table.reader.waking = Waking(
+        part, Choice("porcupine", ""), always=False, tell=table.told.append
+    )
+    table.reader.waking.spot(Spotted("jarvis", None, 0.5, 1))
+    table.reader.take(spoken(1.5, 1))
+    table.reader.take(Utterance(2, 2.5, 4, 2.5, sound(1.5), cut=False))
+    await table.reader.wait()
+    assert table.finals() == ["lights on"]
+    assert await asyncio.to_thread(table.desk.close)
 
 
 def test_a_percentile_is_one_of_the_values() -> None:

@@ -1,17 +1,28 @@
-"""The server's own listening, within the test's process, to a microphone made up."""
+"""Sessions within the test's process: to a microphone made up, to files, fed by clients."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 
-from backend.hearing import Block
+from backend import sessions
+from backend.desks import Taken
+from backend.hearing import RATE, Block, Samples, Scores
 from backend.meters import exposition
 from backend.parts import Parts
 from backend.problems import Problem
 from backend.settings import Settings
-from common.events import Error, Event, SystemStatus
-from tests.backend.sources.made_up import Fake, fake
+from backend.sources import portaudio
+from common.api import ConfigureRequest, SessionRequest
+from common.events import Error, Event, Level, SessionStopped, SystemStatus
+from common.profile import TranscriptionPart, VadPart
+from tests.backend.sources.made_up import Fake, Stream, fake
+from tests.running import SOUNDS
 
 __all__ = ["fake"]
 
@@ -132,3 +143,181 @@ async def test_what_cannot_be_tuned_is_refused_and_nothing_changes(
     with pytest.raises(Problem) as told:
         await parts.sessions.tune("nobody", {})
     assert told.value.status == 404
+
+
+HELLO = SOUNDS / "hello-world.flac"
+
+
+def playing(**parts: Any) -> dict[str, Any]:
+    return {
+        "transcription": {"engine": "pocketsphinx"},
+        "audio": {"source": f"file:{HELLO}"},
+    } | parts
+
+
+async def test_a_restart_that_cannot_be_leaves_what_runs(parts: Parts) -> None:
+    before = await parts.sessions.start(None, playing())
+    unheard = {"enabled": True, "detector": "pocketsphinx", "words": ["schnurzel"]}
+    with pytest.raises(Problem, match="schnurzel") as caught:
+        await parts.sessions.start(None, playing(wake_word=unheard), restart=True)
+    assert caught.value.status == 503
+    assert parts.sessions.main is before
+    assert parts.sessions.all == [before]
+
+
+def fed(session_id: str) -> SessionRequest:
+    config = {"transcription": {"engine": "pocketsphinx"}}
+    return SessionRequest(session_id=session_id, custom_config=config)
+
+
+async def test_of_two_that_want_one_id_at_once_one_gets_it(parts: Parts) -> None:
+    opened = [parts.sessions.open_for_chunks(fed("twin")) for _ in range(3)]
+    results = await asyncio.gather(*opened, return_exceptions=True)
+    assert [r.status for r in results if isinstance(r, Problem)] == [409, 409]
+    assert len(parts.sessions.all) == 1
+    assert await parts.sessions.stop() == 1
+
+
+async def test_a_session_whose_client_left_while_it_was_opened_ends_by_itself(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "IDLE", 0.0)
+    told = Told(parts, monkeypatch)
+    asking = asyncio.create_task(parts.sessions.open_for_chunks(fed("orphan")))
+    await asyncio.wait([asking], timeout=0)
+    asking.cancel()
+    stopped = await told.until(lambda event: isinstance(event, SessionStopped))
+    assert isinstance(stopped, SessionStopped)
+    assert stopped.reason == "idle"
+
+
+async def test_stop_does_not_wait_for_a_model_that_configure_loads(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await parts.sessions.start(None, playing())
+    take, asked, arrived = parts.desks.take, asyncio.Event(), asyncio.Event()
+
+    async def download(part: TranscriptionPart) -> Taken:
+        asked.set()
+        await arrived.wait()
+        return await take(part)
+
+    monkeypatch.setattr(parts.desks, "take", download)
+    wish = ConfigureRequest(engine="pocketsphinx", words=True)
+    changing = asyncio.create_task(parts.sessions.configure(wish))
+    await asked.wait()
+    assert await asyncio.wait_for(parts.sessions.stop(), 20) == 1
+    arrived.set()
+    assert (await changing).transcription.words
+    assert parts.sessions.resolve(None, {})[1].transcription.words
+
+
+async def test_of_two_changes_at_once_neither_is_lost(parts: Parts) -> None:
+    wishes = [ConfigureRequest(engine="pocketsphinx", words=True), ConfigureRequest(prompt="Oslo")]
+    await asyncio.gather(*(parts.sessions.configure(wish) for wish in wishes))
+    _, profile = parts.sessions.resolve(None, {})
+    now = profile.transcription
+    assert (now.engine, now.words, now.prompt) == ("pocketsphinx", True, "Oslo")
+
+
+async def test_a_change_that_cannot_be_leaves_all_as_it_was(parts: Parts) -> None:
+    with pytest.raises(Problem, match="options"):
+        await parts.sessions.configure(
+            ConfigureRequest(engine="pocketsphinx", options={"loud": True})
+        )
+    assert parts.sessions.resolve(None, {})[1].transcription.engine == "auto"
+
+
+async def test_stop_breaks_off_a_start_that_waits(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = asyncio.Event()
+
+    async def for_ever(part: TranscriptionPart) -> Taken:
+        asked.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    monkeypatch.setattr(parts.desks, "take", for_ever)
+    starting = asyncio.create_task(parts.sessions.start(None, playing()))
+    await asked.wait()
+    assert await parts.sessions.stop() == 0
+    with pytest.raises(Problem, match="stopped before it was done"):
+        await starting
+    assert parts.sessions.all == []
+
+
+async def test_a_microphone_that_is_not_let_go_of_holds_up_no_stop(
+    fake: Fake, parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(portaudio, "PATIENCE", 0.05)
+    monkeypatch.setattr(portaudio, "PARTING", 0.1)
+    free = threading.Event()
+    monkeypatch.setattr(Stream, "abort", lambda self, ignore_errors: free.wait(20))
+    await parts.sessions.start(None, SPHINX)
+    try:
+        async with asyncio.timeout(5):
+            assert await parts.sessions.stop() == 1
+            with pytest.raises(Problem, match="doesn't answer"):
+                await parts.sessions.start(None, SPHINX)
+    finally:
+        free.set()
+    assert await asyncio.to_thread(fake.streams[0].closed.wait, 20)
+    assert await parts.sessions.start(None, SPHINX)
+
+
+async def test_the_zeros_of_a_file_are_no_fault(parts: Parts, tmp_path: Path) -> None:
+    path = tmp_path / "zeros.wav"
+    soundfile.write(path, np.zeros(round(2.2 * RATE), np.int16), RATE)
+    session = await parts.sessions.start(None, SPHINX | {"audio": {"source": f"file:{path}"}})
+    await session.done.wait()
+    status = session.audio_status()
+    assert (status.silent, status.fault, status.level_dbfs) == (False, None, -100)
+
+
+async def test_who_waits_for_a_word_detects_speech_whatever_the_profile_says(
+    fake: Fake, parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = Told(parts, monkeypatch)
+    config = {
+        "transcription": {"engine": "pocketsphinx", "auto_start": False},
+        "wake_word": {"enabled": True, "detector": "transcript"},
+        "vad": {"enabled": False, "detector_type": "webrtc"},
+    }
+    await parts.sessions.start(None, config)
+    for _ in range(1000):
+        fake.streams[0].give(7)
+    level = await told.until(lambda event: isinstance(event, Level))
+    assert isinstance(level, Level)
+    assert level.webrtc is not None
+
+
+class Broken:
+    """A detector that hears one frame and no more."""
+
+    start = at_once = hold = sure = 0.5
+
+    def __init__(self, vad: VadPart) -> None:
+        self._frames = 0
+
+    def __call__(self, frame: Samples) -> Scores:
+        self._frames += 1
+        if self._frames > 1:
+            raise RuntimeError("the detector broke")
+        return Scores(1.0)
+
+
+async def test_a_session_whose_hearing_fails_ends_and_lets_go_of_its_microphone(
+    fake: Fake, parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backend.session.make", Broken)
+    told = Told(parts, monkeypatch)
+    await parts.sessions.start(None, SPHINX)
+    for _ in range(1000):
+        fake.streams[0].give(100, 100)
+    await told.until(lambda event: isinstance(event, SessionStopped))
+    (error,) = [event for event in told.events if isinstance(event, Error)]
+    assert (error.details, error.recoverable) == ("the detector broke", False)
+    assert fake.streams[0].calls == ["abort", "close"]
+    await told.until(lambda event: isinstance(event, SystemStatus) and not event.running)
+    assert parts.sessions.main is None

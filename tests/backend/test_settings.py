@@ -80,3 +80,15 @@ def test_every_setting_says_what_it_means() -> None:
     assert all(field.description for field in Settings.model_fields.values())
     assert variable("port") == "STT_SERVER_PORT"
     assert variable("log_level") == "LOG_LEVEL"
+
+
+@pytest.mark.parametrize("token", ["two words", "schlüssel", "a\tb"])
+def test_a_token_that_no_header_can_hold_is_refused_and_not_repeated(token: str) -> None:
+    with pytest.raises(BadSettings, match="STT_SERVER_AUTH_TOKEN") as caught:
+        load({"STT_SERVER_AUTH_ENABLED": "true", "STT_SERVER_AUTH_TOKEN": token})
+    assert token not in str(caught.value)
+
+
+def test_a_default_that_no_profile_can_be_called_is_refused() -> None:
+    with pytest.raises(BadSettings, match=r"STT_SERVER_DEFAULT_PROFILE.*Non Sense"):
+        load({"STT_SERVER_DEFAULT_PROFILE": "Non Sense"})

@@ -99,3 +99,77 @@ def test_where_everything_is_transcribed_the_word_is_only_told(detector: str) ->
     assert one.reads(utterance(2, 100))
     assert one.rest(utterance(1, 0.5), "jarvis lights on") == "jarvis lights on"
     assert isinstance(told[0], WakeWord)
+
+
+def piece(number: int, start: float, end: float, *, cut: bool) -> Utterance:
+    audio = np.zeros(round((end - start) * RATE), np.int16)
+    return Utterance(number, start, end, start, audio, cut)
+
+
+def test_what_is_cut_off_for_its_length_goes_on_past_the_timeout() -> None:
+    told: list[Event] = []
+    one = waking("openwakeword", told)
+    one.spot(Spotted("jarvis", 0.9, 1.0, 1))
+    first, second, third = piece(1, 0, 10, cut=True), piece(2, 10, 19, cut=False), utterance(3, 21)
+    assert one.reads(first)
+    assert one.reads(second)
+    assert one.rest(first, "jarvis write a letter") == "write a letter"
+    one.answered(first, "write a letter")
+    one.forget(first)
+    assert one.rest(second, "jarvis is its name") == "jarvis is its name"
+    one.answered(second, "jarvis is its name")
+    one.forget(second)
+    assert not one.reads(third)
+    one.look_at_the_time(60)
+    assert [type(event) for event in told] == [WakeWord]
+
+
+def test_what_is_cut_off_and_not_for_us_does_not_go_on() -> None:
+    one = waking("transcript", [])
+    first, second = piece(1, 0, 10, cut=True), piece(2, 10, 19, cut=False)
+    for said in (first, second):
+        assert one.rest(said, "nothing of the kind") is None
+        one.answered(said, "")
+        one.forget(said)
+
+
+def test_an_answer_may_follow_one_that_is_still_being_read() -> None:
+    one = waking("openwakeword", [], PART.model_copy(update={"follow_up": 3.0}))
+    one.spot(Spotted("jarvis", 0.9, 1.0, 1))
+    first, second, late = utterance(1, 0.5, 8), utterance(2, 10), utterance(3, 16)
+    for said in (first, second, late):
+        assert one.reads(said)
+    for said, text in ((first, "lights on"), (second, "and the fan")):
+        assert one.rest(said, text) == text if said is second else one.sound_after(said) is not None
+        one.answered(said, text)
+        one.forget(said)
+    assert one.rest(late, "too late") is None
+    one.forget(late)
+    assert not one.reads(utterance(4, 19))
+
+
+def test_the_word_said_again_before_the_answer_was_read_is_for_what_follows_it() -> None:
+    one = waking("openwakeword", [])
+    one.spot(Spotted("jarvis", 0.9, 2.0, None))
+    first, between, second = utterance(1, 3), utterance(2, 6), utterance(3, 31)
+    assert one.reads(first)
+    one.spot(Spotted("jarvis", 0.9, 30.0, None))
+    assert one.reads(second)
+    assert one.rest(first, "lights on") == "lights on"
+    one.answered(first, "lights on")
+    assert one.rest(between, "not for you") is None
+    assert one.rest(second, "lights off") == "lights off"
+
+
+def test_a_final_that_has_the_word_otherwise_than_the_partial_is_kept_whole() -> None:
+    one, said = waking("transcript", []), utterance(1, 1)
+    assert one.rest(said, "jarvis turn") == "turn"
+    assert one.rest(said, "jervois turn the lights on") == "turn the lights on"
+    assert one.rest(said, "the rest is here") == "the rest is here"
+
+
+def test_speech_that_has_just_begun_when_the_time_is_over_is_heard() -> None:
+    one = waking("openwakeword", [])
+    one.spot(Spotted("jarvis", 0.9, 1.0, None))
+    one.look_at_the_time(6.05)
+    assert one.reads(utterance(1, 5.99))

@@ -65,6 +65,8 @@ def test_every_fault_is_named_with_its_path() -> None:
         {"vad": {"sensitivity": float("nan")}},
         {"vad": {"max_utterance": float("inf")}},
         {"wake_word": {"words": []}},
+        {"wake_word": {"words": [" "]}},
+        {"wake_word": {"words": ["jarvis\nalexa"]}},
         {"audio": {"source": "http://example.org/a.wav"}},
         {"audio": {"channel": 0}},
         {"audio": {"channel": "left"}},

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from common.client import Client
-from tests.ends.speech import DEMO, SPHINX, WHISPER, Listening, finals, talking
+from tests.ends.speech import DEMO, SPHINX, WHISPER, Listening, finals, partials, talking
 from tests.ends.test_refusals import is_fault
 from tests.running import Running, running
 
@@ -84,10 +84,12 @@ async def test_a_profile_is_saved_listed_replaced_and_deleted(
         ("..", "{}", 404, []),
         ("mine", '{"vad":{"sensitivity":7}}', 400, ["vad.sensitivity"]),
         ("mine", '{"vda":{}}', 400, ["vda"]),
+        ("mine", '{"wake_word":{"words":[" "]}}', 400, ["wake_word.words.0"]),
         ("mine", "[]", 400, []),
         ("mine", "{", 400, ["JSON"]),
         ("mine", '{"vad":{"sensitivity":NaN}}', 400, []),
         ("mine", '{"audio":{"gain":1e400}}', 400, ["audio.gain"]),
+        ("mine", '{"transcription":{"options":{"a":[1e400]}}}', 400, ["transcription.options"]),
         ("mine", '{"transcription":{"auto_start":false}}', 400, ["wake_word.enabled"]),
     ],
 )
@@ -109,6 +111,21 @@ async def test_a_damaged_profile_is_told_and_kept(http: httpx.AsyncClient, folde
     assert [path.read_text() for path in kept] == ['{"vad":{"sensitivity":7}}']
     assert (await http.delete(f"{PROFILES}/old")).status_code == 200
     kept[0].unlink()
+
+
+@pytest.mark.parametrize("text", ["[" * 200_000, '{"a":' * 500, "", "\xff", "null"])
+async def test_a_file_that_is_no_profile_hides_no_other(
+    http: httpx.AsyncClient, folder: Path, text: str
+) -> None:
+    (folder / "odd.json").write_text(text, encoding="latin-1")
+    listed = {one["name"]: one for one in (await http.get(PROFILES)).json()["profiles"]}
+    assert listed["odd"]["fault"]
+    assert listed["vad-triggered"]["fault"] is None
+    is_fault(await http.get(f"{PROFILES}/odd"), 400, "damaged")
+    assert (await http.put(f"{PROFILES}/odd", json={})).status_code == 200
+    assert (await http.delete(f"{PROFILES}/odd")).status_code == 200
+    (kept,) = folder.iterdir()
+    kept.unlink()
 
 
 async def test_engines_say_what_is_here_and_how_to_get_the_rest(http: httpx.AsyncClient) -> None:
@@ -159,6 +176,18 @@ async def test_configure_changes_what_starts_and_what_runs(
     await http.post(CONFIGURE, json={"engine": "auto", "language": None, "words": False})
 
 
+async def test_configure_brings_partials_to_a_session_that_was_started_without(
+    http: httpx.AsyncClient, client: Client
+) -> None:
+    listening = await Listening.to(client)
+    silent = {"transcription": {**WHISPER["transcription"], "partials": False}}
+    await client.start(custom_config={**PLAYING, **silent})
+    await http.post(CONFIGURE, json={"partials": True, "partial_interval": 0.1})
+    await listening.until(lambda event: bool(partials([event])), 30)
+    await client.stop()
+    await http.post(CONFIGURE, json={"partial_interval": 0.5})
+
+
 async def test_status_and_metrics_tell_how_it_goes(http: httpx.AsyncClient, client: Client) -> None:
     listening = await Listening.to(client)
     started = await client.start(custom_config=PLAYING)
@@ -175,6 +204,7 @@ async def test_status_and_metrics_tell_how_it_goes(http: httpx.AsyncClient, clie
     assert float(values["stt_final_latency_seconds_count"]) >= 1
     assert float(values["stt_real_time_factor_count"]) >= 1
     assert float(values["stt_sessions"]) == 1
+    assert float(values["stt_client_queue_depth"]) >= 0
     assert float(values["stt_connections"]) == 1
     ready = [name for name, value in values.items() if 'state="ready"' in name and value == "1.0"]
     assert any("mlx_whisper" in name for name in ready)

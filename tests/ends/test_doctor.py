@@ -49,6 +49,14 @@ def test_a_bad_setting_is_told_with_everything_else() -> None:
     assert "Traceback" not in asked.stdout + asked.stderr
 
 
+def test_a_flag_is_a_setting_here_too(tmp_path: Path) -> None:
+    asked = doctor("--json", "--data-dir", str(tmp_path), "--port", "many")
+    findings = json.loads(asked.stdout)["findings"]
+    assert "many" in findings[0]["found"]
+    asked = doctor("--json", "--data-dir", str(tmp_path))
+    assert str(tmp_path) in asked.stdout
+
+
 async def test_a_server_tells_over_rest(client: Client, server: Running) -> None:
     report = await client.doctor()
     states = {one.name: one.state for one in report.findings}

@@ -218,6 +218,41 @@ async def test_a_profile_is_edited_saved_and_deleted(
 
 
 @in_browser
+async def test_a_profile_leaves_as_a_file_and_comes_back(
+    browser: Browser, server: Running, requests: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    await save(requests, "garden", {"vad": {"sensitivity": 0.9}})
+    async with page_of(browser, server.url, "400") as page:
+        await connected(page)
+        await page.locator("#profile").select_option("garden")
+        await page.get_by_role("button", name="Edit…").click()
+        editor = page.get_by_role("dialog")
+        async with page.expect_download() as download:
+            await editor.get_by_role("button", name="Export").click()
+        file = await download.value
+        assert file.suggested_filename == "garden.json"
+        config = json.loads(Path(await file.path()).read_text())
+        assert config["vad"]["sensitivity"] == 0.9
+
+        async def choose(name: str, text: str) -> None:
+            (tmp_path / name).write_text(text)
+            async with page.expect_file_chooser() as chooser:
+                await editor.get_by_role("button", name="Import…").click()
+            await (await chooser.value).set_files(tmp_path / name)
+
+        fault = editor.get_by_role("alert")
+        await choose("song.json", "la la la")
+        await expect(fault).to_contain_text("song.json is no profile")
+        await choose("loud.json", '{"vad": {"sensitivity": 7}}')
+        await expect(fault).to_contain_text("loud.json: vad.sensitivity")
+        await choose("My Garden (1).json", json.dumps(config))
+        await expect(editor).to_be_hidden()
+        await expect(page.locator("#profile")).to_have_value("my-garden-1")
+    kept = await requests.get("/api/v1/system/profiles/my-garden-1")
+    assert kept.json()["config"] == config
+
+
+@in_browser
 async def test_the_microphone_of_the_browser_is_heard(
     browser: Browser, server: Running, requests: httpx.AsyncClient
 ) -> None:
@@ -525,7 +560,8 @@ async def test_every_control_has_a_name_and_is_reached_by_keyboard(
             await page.keyboard.press("Tab")
             reached.append(await page.evaluate("document.activeElement.id"))
         wanted = ["profile", "edit", "source", "start", "record", "scroll"]
-        assert [name for name in reached if name in wanted] == wanted
+        # Where nothing was said yet there are fewer stops, and the round begins anew.
+        assert list(dict.fromkeys(name for name in reached if name in wanted)) == wanted
         await expect(page.locator("#past")).to_be_hidden()
 
 

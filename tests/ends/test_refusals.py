@@ -51,6 +51,7 @@ def is_fault(response: httpx.Response, status: int, *words: str) -> None:
         ('{"profile":', 400, ["JSON"]),
         ("[]", 400, []),
         ('{"profil":"x"}', 400, ["profil", "not permitted"]),
+        ('{"profile":""}', 404, ["no profile ''"]),
         ('{"profile":"../../etc/passwd"}', 404, ["no profile", "vad-triggered"]),
         ('{"profile":"nothing"}', 404, ["no profile 'nothing'", "wake-word"]),
         ('{"custom_config":{"vad":{"sensitivity":2}}}', 400, ["vad.sensitivity", "got 2"]),
@@ -139,6 +140,7 @@ async def test_a_connection_lives_on_after_a_body_that_nobody_read(
 
 async def test_unknown_paths_and_methods_answer_in_the_same_form(http: httpx.AsyncClient) -> None:
     is_fault(await http.get("/api/v1/nothing"), 404, "/docs")
+    is_fault(await http.get("/api/v1/audio"), 400, "WebSocket")
     wrong = await http.delete("/health")
     is_fault(wrong, 405, "GET")
     assert "GET" in wrong.headers["allow"]
@@ -234,6 +236,26 @@ async def test_a_session_can_be_fed_by_requests(http: httpx.AsyncClient) -> None
         assert response.status_code == 200, response.text
     closed = await http.delete("/api/v1/transcription/sessions/mine")
     assert closed.json()["data"] == {"stopped": True, "text": "hello world"}
+
+
+@pytest.mark.parametrize(
+    ("more", "status", "word"),
+    [
+        ({"audio_data": base64.b64encode(DEMO.read_bytes()[:99]).decode()}, 415, "samples alone"),
+        ({"audio_data": base64.b64encode(b"RIFF\0\0\0\0WAVE").decode()}, 415, "samples alone"),
+        ({"audio_data": "AAAA", "format": "wav"}, 415, "headerless"),
+        ({"audio_data": "AAA=", "language": "de", "words": True}, 400, "language, words"),
+    ],
+)
+async def test_a_chunk_that_would_be_noise_or_ignored_is_refused(
+    http: httpx.AsyncClient, more: dict[str, Any], status: int, word: str
+) -> None:
+    sphinx = {"transcription": {"engine": "pocketsphinx"}}
+    session = {"session_id": "chunked", "custom_config": sphinx}
+    await http.post("/api/v1/transcription/sessions", json=session)
+    is_fault(await http.post(TRANSCRIBE, json={"session_id": "chunked", **more}), status, word)
+    closed = await http.delete("/api/v1/transcription/sessions/chunked")
+    assert closed.json()["data"] == {"stopped": True, "text": ""}
 
 
 async def test_too_many_sessions_are_429(client: Client) -> None:

@@ -86,9 +86,41 @@ def test_pocketsphinx_has_one_model():
         choose(part(engine="pocketsphinx", model="tiny"))
 
 
-def test_openai_is_honest_about_not_being_there():
-    with pytest.raises(EngineError, match="not in this version yet"):
+def test_openai_wants_a_key(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with pytest.raises(EngineError, match="export OPENAI_API_KEY="):
         choose(part(engine="openai"))
+
+
+def test_openai_s_default_streams_unless_only_whisper_can_do_it(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-anything")
+    models = [
+        choose(TranscriptionPart.model_validate({"engine": "openai", **wish})).engine.model
+        for wish in ({}, {"words": True}, {"task": "translate"}, {"model": "gpt-4o-transcribe"})
+    ]
+    assert models == ["gpt-live-transcribe", "whisper-1", "whisper-1", "gpt-4o-transcribe"]
+
+
+def test_auto_never_sends_sound_away(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-anything")
+    assert choose(part()).engine.name == "pocketsphinx"
+    assert choose(part(model="tiny")).engine.name == "mlx_whisper"
+
+
+def test_a_fallback_that_is_named_is_taken_for_any_engine():
+    asked = part(engine="openai", fallback="mlx_whisper", fallback_model="tiny")
+    choice = fallback(asked, EngineError("the network is away"))
+    assert choice is not None
+    assert (choice.engine.name, choice.engine.model) == (
+        "mlx_whisper",
+        "mlx-community/whisper-tiny",
+    )
+    assert choice.reason == "the fallback, for the network is away"
+
+
+def test_a_fallback_that_cannot_be_had_hides_no_fault(monkeypatch: pytest.MonkeyPatch):
+    here(monkeypatch, apple=False, installed=False)
+    assert fallback(part(fallback="mlx_whisper"), EngineError("broken")) is None
 
 
 def test_nothing_that_reads_english_only_is_taken_for_german():

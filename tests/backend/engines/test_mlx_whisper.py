@@ -4,15 +4,16 @@ import shutil
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from backend.engines import Cancelled, EngineError, Reading, Wishes
+from backend.engines import Audio, Cancelled, EngineError, Reading, Wishes
 from backend.engines.desk import Desk
 from backend.engines.mlx_whisper import MlxWhisper, _reading
-from backend.engines.whisper import Passage
+from backend.engines.whisper import Asked, Passage
 from tests.backend.engines.sound import TINY, silence, spoken
 
 pytest.importorskip("mlx_whisper", reason="mlx_whisper is not installed here")
@@ -208,8 +209,60 @@ def test_a_random_checkpoint_is_refused(tmp_path: Path):
     assert "random weights" in failure(folder)
 
 
+def quantized(folder: Path, bits: int) -> Path:
+    """Write the small model as mlx-community's quantized ones are written."""
+    import mlx.core as mx
+    from mlx import nn
+    from mlx.utils import tree_flatten
+    from mlx_whisper.load_models import load_model
+
+    copy = copied(folder)
+    model = load_model(str(copy), dtype=mx.float32)
+    how = {"group_size": 64, "bits": bits}
+    nn.quantize(model, **how)
+    (copy / "weights.npz").unlink()
+    mx.save_safetensors(str(copy / "weights.safetensors"), dict(tree_flatten(model.parameters())))
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps({**config, "quantization": how}))
+    return copy
+
+
+def test_a_quantized_model_is_loaded_and_reads(tmp_path: Path):
+    desk = Desk(MlxWhisper(str(quantized(tmp_path, 8))))
+    desk.load(quiet).result(SOON)
+    memory = desk.engine.memory()
+    assert memory is not None
+    assert memory > 100_000
+    assert heard(desk.final("u", spoken("hello world"), ENGLISH)).text == "hello world"
+    assert desk.close()
+    assert desk.engine.memory() is None
+
+
+def test_a_quantized_model_that_was_cut_off_is_refused(tmp_path: Path):
+    folder = quantized(tmp_path, 4)
+    weights = folder / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1000])
+    assert "weights.safetensors is damaged: it has" in failure(folder)
+
+
 def passage(text: str, logprob: float, tokens: int = 4) -> Passage:
     return Passage(text, tokens, "en", 0.9, logprob, 0.0, 1.0)
+
+
+def test_numbers_that_are_none_are_a_breakdown_and_the_final_is_read_once_more(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+):
+    read, crashes, broken = desk.engine._whisper.read, [], [False, True]
+
+    def once(utterance: str, audio: Audio, asked: Asked) -> list[Passage]:
+        passages = read(utterance, audio, asked)
+        return [replace(passages[0], logprob=math.nan)] if broken.pop() else passages
+
+    monkeypatch.setattr(desk.engine._whisper, "read", once)
+    reading = heard(desk.final("a", spoken("hello world"), ENGLISH, crashes.append))
+    assert reading.text == "hello world"
+    assert len(crashes) == 1
+    assert "NaN" in crashes[0]
 
 
 def test_garbage_is_not_text():

@@ -24,7 +24,7 @@ def model() -> Iterator[Whisper]:
 @pytest.mark.parametrize("asked", [ENGLISH, Asked(), Asked(words=True), Asked(brief=True)])
 def test_a_window_is_encoded_once(model: Whisper, asked: Asked) -> None:
     before = model.encoded
-    (passage,) = model.read("a", spoken("turn the lights on"), asked)
+    (passage,) = model.read(f"{asked}", spoken("turn the lights on"), asked)
     assert passage.text == "turn the lights on"
     assert model.encoded == before + 1
     assert len(passage.words) == (4 if asked.words else 0)
@@ -37,6 +37,15 @@ def test_a_loop_is_read_again_without_encoding_again(model: Whisper) -> None:
     (passage,) = model.read("a", spoken("hello world"), asked)
     assert passage.tokens > 10
     assert model.encoded == before + 1
+
+
+def test_the_same_sound_read_otherwise_is_not_encoded_again(model: Whisper) -> None:
+    sound, before = spoken("hello world"), model.encoded
+    for asked in (ENGLISH, Asked(language="en", prompt="good morning"), Asked(words=True)):
+        model.read("b", sound, asked)
+    assert model.encoded == before + 1
+    model.read("c", sound, ENGLISH)
+    assert model.encoded == before + 2
 
 
 def test_the_spectrogram_grows_and_is_the_same_as_made_at_once() -> None:

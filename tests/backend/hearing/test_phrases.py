@@ -42,6 +42,27 @@ def test_a_phrase_of_several_words_in_any_script() -> None:
     assert beginning("Élodie, ouvre", ["elodie"], 0) is not None
 
 
+@pytest.mark.parametrize(
+    ("text", "phrase", "rest"),
+    [
+        ("ジャービス、電気をつけて。", "ジャービス", "電気をつけて。"),
+        ("ジャービズ電気をつけて", "ジャービス", "電気をつけて"),
+        ("贾维斯打开灯", "贾维斯", "打开灯"),
+        ("จาร์วิสเปิดไฟ", "จาร์วิส", "เปิดไฟ"),
+    ],
+)
+def test_a_phrase_is_found_where_no_spaces_part_the_words(
+    text: str, phrase: str, rest: str
+) -> None:
+    match = beginning(text, [phrase], 0.7)
+    assert match
+    assert match.rest == rest
+
+
+def test_what_has_no_letters_is_no_phrase() -> None:
+    assert beginning("... lights on", ["!!!"], 1) is None
+
+
 def test_a_higher_sensitivity_asks_for_less() -> None:
     wanted = [least_likeness(step / 10) for step in range(11)]
     assert wanted == sorted(wanted, reverse=True)

@@ -310,6 +310,7 @@ def test_levels_are_told_fifteen_times_a_second() -> None:
     square = np.tile(np.array([8192, -8192], np.int16), FRAME // 2)
     levels = [level for _ in range(100) for level in of(Loudness, list(segmenter.hear(square)))]
     assert len(levels) == 50
+    assert [level.at for level in levels[:2]] == [2 * A_FRAME, 4 * A_FRAME]
     assert levels[0].rms_dbfs == pytest.approx(-12.04, abs=0.01)
     assert levels[0].peak_dbfs == pytest.approx(-12.04, abs=0.01)
     assert levels[0].scores.speech == 0.25

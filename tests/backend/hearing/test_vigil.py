@@ -41,3 +41,22 @@ def test_nobody_spoke_is_said_once() -> None:
     assert vigil.nobody_spoke(3.1)
     assert not vigil.nobody_spoke(3.2)
     assert not vigil.awake
+
+
+def test_an_answer_that_is_known_late_leaves_the_next_word_alone() -> None:
+    vigil = Vigil(5, 0)
+    vigil.wake(10)
+    vigil.wake(30)
+    assert vigil.heeds(12)
+    vigil.answered(14)
+    assert not vigil.heeds(16)
+    assert vigil.heeds(33)
+    assert not vigil.nobody_spoke(35)
+    assert vigil.nobody_spoke(35.1)
+
+
+def test_speech_from_long_before_the_word_is_not_heeded() -> None:
+    vigil = Vigil(5, 0)
+    vigil.wake(10)
+    assert vigil.heeds(9.5)
+    assert not vigil.heeds(5)

@@ -7,9 +7,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from backend.bus import Bus, Subscription, Wanted
+from backend.bus import Bus
 from backend.history import History
 from backend.settings import Settings
+from backend.subscription import Subscription, Wanted
 from common.events import Event, SessionStarted, SessionStopped, Transcription, parse
 
 

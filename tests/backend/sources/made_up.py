@@ -1,6 +1,7 @@
 """A PortAudio with devices made up; the test plays the sound system."""
 
 import sys
+import threading
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -20,6 +21,7 @@ class Stream:
     def __init__(self, **how: Any) -> None:
         self.how = how
         self.calls: list[str] = []
+        self.closed = threading.Event()
 
     def give(self, *samples: int, overflow: bool = False) -> None:
         """Deliver a block of two rows of these channels."""
@@ -40,6 +42,7 @@ class Stream:
 
     def close(self, ignore_errors: bool) -> None:
         self.calls.append("close")
+        self.closed.set()
 
 
 def described(name: str, channels: int, rate: float = 48_000) -> dict[str, Any]:

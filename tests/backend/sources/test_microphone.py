@@ -498,6 +498,86 @@ def test_an_audio_system_that_is_stuck_is_told(fake: Fake, monkeypatch: pytest.M
         holder.join()
 
 
+@pytest.fixture
+def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """PortAudio doesn't come back from letting go of a stream before this is set."""
+    monkeypatch.setattr(portaudio, "PATIENCE", 0.05)
+    monkeypatch.setattr(portaudio, "PARTING", 0.1)
+    free, abort = threading.Event(), Stream.abort
+
+    def hang(self: Stream, ignore_errors: bool) -> None:
+        free.wait(20)
+        abort(self, ignore_errors)
+
+    monkeypatch.setattr(Stream, "abort", hang)
+    yield free
+    free.set()
+    for thread in threading.enumerate():
+        if thread.name == "portaudio":
+            thread.join(20)
+
+
+def test_letting_go_that_hangs_holds_nobody_up(
+    fake: Fake, hanging: threading.Event, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, second = Microphone(), Microphone("front")
+    first.open()
+    second.open()
+    with Recorder() as recorder, Recorder() as other:
+        first.start(recorder.inlet)
+        second.start(other.inlet)
+        began = time.monotonic()
+        first.stop()
+        second.stop()
+        assert time.monotonic() - began < 2
+        recorder.wait_for_the_end()
+        other.wait_for_the_end()
+    assert "a thread is left behind" in caplog.text
+    with pytest.raises(SourceError, match="doesn't answer"):
+        Microphone().open()
+    hanging.set()
+    for stream in fake.streams:
+        stream.closed.wait(20)
+    Microphone().open()
+
+
+def test_a_lost_device_that_hangs_is_left_behind_and_stop_returns(
+    fake: Fake, hanging: threading.Event, quick: None
+) -> None:
+    source = Microphone()
+    source.open()
+    with Recorder() as recorder:
+        source.start(recorder.inlet)
+        fake.streams[0].how["finished_callback"]()
+        recorder.wait_until(lambda: kinds(recorder) == [Lost])
+        began = time.monotonic()
+        source.stop()
+        assert time.monotonic() - began < 2
+        recorder.wait_for_the_end()
+
+
+def test_a_search_that_hangs_gives_up_its_process(fake: Fake, hanging: threading.Event) -> None:
+    tap.Tap(None, None).open(lambda sound: None)
+    portaudio.close_stream(fake.streams[0])
+    with pytest.raises(portaudio.Stuck):
+        lookout.look(None, None)
+
+
+def test_a_stream_that_opens_too_late_is_closed(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(portaudio, "STUCK", 0.1)
+    free = threading.Event()
+    source = Microphone()
+    source.open()
+    monkeypatch.setattr(Stream, "start", lambda self: free.wait(20))
+    with Recorder() as recorder, pytest.raises(SourceError, match="hangs"):
+        source.start(recorder.inlet)
+    free.set()
+    assert fake.streams[0].closed.wait(20)
+    assert fake.streams[0].calls == ["abort", "close"]
+
+
 def test_a_lookout_that_cannot_be_sent_leaves_looking_to_the_caller(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -1,0 +1,128 @@
+"""The two ways to a client of the event stream: its own transport, and ASGI's ``send``.
+
+Neither has a task or wakes one for an event, as long as the client takes what it is sent.
+"""
+
+import asyncio
+import logging
+import types
+from collections.abc import Coroutine, Generator
+from typing import Any
+
+from backend.sockets import FAREWELL, RESTART, TRY_LATER, Socket
+from backend.subscription import Encoded, Outlet
+from backend.wire import Wire
+
+log = logging.getLogger(__name__)
+
+BEHIND = (TRY_LATER, "too slow: resume with since=, the seq of your last event")
+LEAVING = (RESTART, "the server is stopping")
+
+
+def outlet(socket: Socket, limit: asyncio.Timeout) -> Outlet:
+    """Return the shortest way there is to a client.
+
+    Args:
+        socket: its socket, accepted.
+        limit: ends the reading of what the client sends, some time after the last event.
+
+    """
+    return Direct(socket.wire) if socket.wire else Public(socket, limit)
+
+
+class Direct:
+    """Writes the frame that is the same for all to the client's transport."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    @property
+    def full(self) -> bool:
+        return self._wire.full
+
+    def write(self, encoded: Encoded) -> None:
+        self._wire.write(encoded.frame)
+
+    def end(self, *, too_slow: bool) -> None:
+        self._wire.close(*(BEHIND if too_slow else LEAVING))
+
+
+class Public:
+    """Calls ASGI's ``send``; a task goes on with a call only if it has to wait."""
+
+    def __init__(self, socket: Socket, limit: asyncio.Timeout) -> None:
+        self._socket = socket
+        self._limit = limit
+        self._going_on: asyncio.Task[None] | None = None
+
+    @property
+    def full(self) -> bool:
+        return self._going_on is not None
+
+    def write(self, encoded: Encoded) -> None:
+        try:
+            rest = begun(self._socket.text(encoded.text))
+        except Exception:
+            log.exception("an event could not be sent")
+            return  # Whoever reads from this client learns that it is gone.
+        if rest:
+            self._go_on(rest)
+
+    def end(self, *, too_slow: bool) -> None:
+        if self._socket.closed:
+            return
+        if self._going_on:
+            self._going_on.cancel()
+        # It learns of this when it reads again; one that never does is cut off by the kernel.
+        self._go_on(self._socket.close(*(BEHIND if too_slow else LEAVING)))
+        self._limit.reschedule(asyncio.get_running_loop().time() + FAREWELL)
+
+    def _go_on(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        self._going_on = asyncio.create_task(coroutine)
+        self._going_on.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        if self._going_on is task:
+            self._going_on = None
+        if not task.cancelled() and (error := task.exception()):
+            log.warning("an event could not be sent: %s", error)
+
+
+def begun(coroutine: Coroutine[Any, Any, None]) -> Coroutine[Any, Any, None] | None:
+    """Run a coroutine to where it waits; return the rest of it, or None if it didn't."""
+    try:
+        waits_for = coroutine.send(None)
+    except StopIteration:
+        return None
+    return _rest(coroutine, waits_for)
+
+
+@types.coroutine
+def _rest(coroutine: Coroutine[Any, Any, None], waits_for: Any) -> Generator[Any, Any, None]:
+    while True:
+        try:
+            answer = yield waits_for
+        except BaseException as error:
+            step = _thrown(coroutine, error)
+        else:
+            step = _sent(coroutine, answer)
+        if step is _END:
+            return
+        waits_for = step
+
+
+_END = object()
+
+
+def _sent(coroutine: Coroutine[Any, Any, None], answer: Any) -> Any:
+    try:
+        return coroutine.send(answer)
+    except StopIteration:
+        return _END
+
+
+def _thrown(coroutine: Coroutine[Any, Any, None], error: BaseException) -> Any:
+    try:
+        return coroutine.throw(error)
+    except StopIteration:
+        return _END

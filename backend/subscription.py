@@ -1,0 +1,233 @@
+"""What one subscriber is told, and what waits for it when it takes less than there is.
+
+A subscriber that falls behind loses levels and superseded partials first, since the newest takes
+the place of an older one that was not sent yet; durable events are never dropped. One with too
+many of them waiting, or that takes nothing for a while, is too slow and must come back with
+``since``.
+
+Events go out on one of two ways. With an outlet each is written to it at once, and what it
+can't take waits and is written later (`pump`). Without one the subscription is iterated over.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from backend.wire import text_frame
+from common.events import Event, Level, ModelProgress, Transcription, encode
+
+BACKLOG = 1024
+"""Durable events that may wait for one subscriber."""
+PATIENCE = 2.0
+"""Seconds for which an outlet may take nothing of what waits."""
+
+Key = int | tuple[str, str | int | None]
+"""What an event that waits is known by: one of the same key takes its place."""
+
+
+class TooSlow(Exception):
+    """A subscriber has too many durable events waiting."""
+
+
+class Encoded:
+    """An event as text, and as a frame once somebody wants that: once for all."""
+
+    __slots__ = ("_frame", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._frame = b""
+
+    @property
+    def frame(self) -> bytes:
+        if not self._frame:
+            self._frame = text_frame(self.text)
+        return self._frame
+
+
+class Outlet(Protocol):
+    """Where events go without waiting."""
+
+    @property
+    def full(self) -> bool:
+        """Whether the peer takes less than it is sent."""
+
+    def write(self, encoded: Encoded) -> None:
+        """Send an event."""
+
+    def end(self, *, too_slow: bool) -> None:
+        """Send no more, and say why."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which events a subscriber asked for."""
+
+    names: frozenset[str] | None = None
+    """Types of events; None means all."""
+    session: str | None = None
+    """Only this session's events; None means everyone's."""
+    levels: bool = True
+
+    def matches(self, event: Event) -> bool:
+        if isinstance(event, Level) and not self.levels:
+            return False
+        if self.names is not None and event.event not in self.names:
+            return False
+        return self.session is None or event.session_id == self.session
+
+
+@dataclass
+class Dropped:
+    """What subscribers were not told, because something newer took its place."""
+
+    levels: int = 0
+    partials: int = 0
+    slow_clients: int = 0
+
+
+class Subscription:
+    """One subscriber's events, in order. Iterate over it; each item is a JSON text."""
+
+    def __init__(self, wanted: Wanted, dropped: Dropped) -> None:
+        self.wanted = wanted
+        self._dropped = dropped
+        self._waiting: OrderedDict[Key, Encoded] = OrderedDict()
+        self._kept = 0
+        self._replies = 0
+        self._wake = asyncio.Event()
+        self._closed = False
+        self._overrun = asyncio.Event()
+        self._outlet: Outlet | None = None
+        self._took = 0.0
+
+    @property
+    def too_slow(self) -> bool:
+        """Whether more durable events wait than may; it must come back and resume."""
+        return self._overrun.is_set()
+
+    @property
+    def depth(self) -> int:
+        """How many events wait that may not be dropped."""
+        return self._kept
+
+    def offer(self, event: Event, encoded: Encoded) -> bool:
+        """Write an event that is wanted, or queue it in the place of what it supersedes.
+
+        Returns whether it waits for `pump`.
+        """
+        if self._closed or self._overrun.is_set() or not self.wanted.matches(event):
+            return False
+        if self._outlet and not self._waiting and not self._outlet.full:
+            self._outlet.write(encoded)
+            return False
+        if isinstance(event, Transcription):
+            self._supersede(("partial", event.utterance_id), "partials")
+        elif isinstance(event, Level):
+            self._supersede(("level", event.session_id), "levels")
+        self._queue(_key(event), encoded, event.seq is not None)
+        return self._outlet is not None
+
+    def resume(self, event: Event, encoded: Encoded) -> None:
+        """Queue a durable event of the past. It doesn't count as falling behind."""
+        if self.wanted.matches(event):
+            self._waiting[("resumed", event.seq)] = encoded
+
+    def reply(self, event: Event) -> None:
+        """Tell an event to this subscriber alone."""
+        if self._closed and self._outlet:
+            return  # It was told the end already.
+        self._replies += 1
+        self._queue(("reply", self._replies), Encoded(encode(event)), 1)
+        self.pump(self._took)
+
+    def attach(self, outlet: Outlet) -> None:
+        """From now on write to an outlet, what waits first."""
+        self._outlet = outlet
+        self._took = asyncio.get_running_loop().time()
+        self.pump(self._took)
+
+    def pump(self, now: float) -> bool:
+        """Write what waits and is taken; return whether something still waits.
+
+        Args:
+            now: the loop's time.
+
+        """
+        if self._outlet is None or self._overrun.is_set():
+            return False
+        while self._waiting and not self._outlet.full:
+            self._outlet.write(self._next())
+            self._took = now
+        if not self._waiting:
+            self._took = now
+            if self._closed:
+                self._outlet.end(too_slow=False)
+        elif now - self._took > PATIENCE:
+            self._overrun_it()
+        return bool(self._waiting)
+
+    def close(self) -> None:
+        """End after what is waiting."""
+        if not self._closed:
+            self._closed = True
+            self._wake.set()
+            self.pump(self._took)
+
+    async def __aiter__(self) -> AsyncIterator[str]:
+        """Yield texts until `close`. Raises `TooSlow`."""
+        while True:
+            if self._overrun.is_set():
+                raise TooSlow
+            if self._waiting:
+                yield self._next().text
+            elif self._closed:
+                return
+            else:
+                self._wake.clear()
+                await self._wake.wait()
+
+    async def wait_until_too_slow(self) -> None:
+        """Return once the subscriber is `TooSlow`, also while its sending is stuck."""
+        await self._overrun.wait()
+
+    def _queue(self, key: Key, encoded: Encoded, kept: int) -> None:
+        if self._outlet and not self._waiting:
+            self._took = asyncio.get_running_loop().time()
+        self._waiting[key] = encoded
+        self._kept += kept
+        self._wake.set()
+        if self._kept > BACKLOG:
+            self._overrun_it()
+
+    def _next(self) -> Encoded:
+        key, encoded = self._waiting.popitem(last=False)
+        self._kept -= isinstance(key, int) or key[0] == "reply"
+        return encoded
+
+    def _overrun_it(self) -> None:
+        if self._overrun.is_set():
+            return
+        self._overrun.set()
+        self._dropped.slow_clients += 1
+        if self._outlet:
+            self._waiting.clear()
+            self._kept = 0
+            self._outlet.end(too_slow=True)
+
+    def _supersede(self, key: Key, kind: str) -> None:
+        if self._waiting.pop(key, None) is not None:
+            setattr(self._dropped, kind, getattr(self._dropped, kind) + 1)
+
+
+def _key(event: Event) -> Key:
+    if event.seq is not None:
+        return event.seq
+    if isinstance(event, Transcription):
+        return ("partial", event.utterance_id)
+    if isinstance(event, ModelProgress):
+        return (event.event, f"{event.stage} of {event.model}")
+    # Of everything else that isn't durable the newest is enough.
+    return (event.event, event.session_id)
