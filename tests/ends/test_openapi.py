@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from backend.openapi import OPERATIONS
 from tests.running import running
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
