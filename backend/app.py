@@ -43,7 +43,7 @@ def create_app(settings: Settings | None = None) -> Quart:
     app.config["BODY_TIMEOUT"] = 300
     app.config["RESPONSE_TIMEOUT"] = None
     app.url_map.converters["model"] = Name
-    for blueprint in (docs, health, history, pages, sinks, system, models, transcription):
+    for blueprint in (docs, health, history, models, pages, sinks, system, transcription):
         app.register_blueprint(blueprint)
     pace = Pace(settings.max_requests)
     _guard(app, settings, pace)

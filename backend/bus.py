@@ -58,11 +58,11 @@ class Bus:
         """Set when the server leaves."""
         self._numbered = self.seq
         self._keeper = keeper
-        self._line: deque[tuple[Event, str, asyncio.Future[None] | None]] = deque()
+        self._line: deque[tuple[Event, Encoded, asyncio.Future[None] | None]] = deque()
         self._held: deque[tuple[Event, Encoded]] = deque(maxlen=HELD)
         self._subscriptions: set[Subscription] = set()
-        self._within = 0
         self._late: set[Subscription] = set()
+        self._within = 0
         self._empty = asyncio.Event()
         self._empty.set()
         self._loop = asyncio.get_running_loop()
@@ -90,22 +90,22 @@ class Bus:
             event = event.model_copy(update={"seq": self._numbered + 1})
         elif not self._subscriptions:
             return
-        text = encode(event)  # What can't be encoded takes no number.
+        encoded = Encoded(encode(event))  # What can't be encoded takes no number.
         if event.seq is not None:
             self._numbered = event.seq
             written = self._keeper.keep(event, sound) if self._keeper else None
         if isinstance(event, Level) or (written is None and not self._line):
-            self._deliver(event, text)
+            self._deliver(event, encoded)
             return
-        self._line.append((event, text, written))
+        self._line.append((event, encoded, written))
         if written:
             written.add_done_callback(self._move_up)
 
     def _move_up(self, _: object) -> None:
         """Tell what need not wait any longer."""
         while self._line and _is_written(self._line[0][2]):
-            event, text, _ = self._line.popleft()
-            self._deliver(event, text)
+            event, encoded, _ = self._line.popleft()
+            self._deliver(event, encoded)
 
     async def settle(self) -> None:
         """Return when everything that was published until now has been told."""
@@ -114,8 +114,7 @@ class Bus:
             await asyncio.wait(last)
             await asyncio.sleep(0)  # The line moves up in callbacks of the same turn.
 
-    def _deliver(self, event: Event, text: str) -> None:
-        encoded = Encoded(text)
+    def _deliver(self, event: Event, encoded: Encoded) -> None:
         if event.seq is not None:
             self.seq = event.seq
             self._held.append((event, encoded))

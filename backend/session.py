@@ -49,7 +49,7 @@ from common.events import (
     SpeechDetected,
     SpeechEnded,
 )
-from common.profile import Profile
+from common.profile import Profile, VadPart
 
 log = logging.getLogger(__name__)
 
@@ -110,10 +110,7 @@ class Session:
     async def prepare(self) -> None:
         """Get ready all that may be missing. Raises `SourceError` or `DetectorError`."""
         await asyncio.to_thread(self.source.open)
-        vad = self.profile.vad
-        if not self.profile.transcription.auto_start:
-            # Who waits for a word has to know where speech begins and ends.
-            vad = vad.model_copy(update={"enabled": True})
+        vad = _vad(self.profile)
         detector = await asyncio.to_thread(make, vad)
         await self._listen_for_words()
         self._segmenter = Segmenter(detector, vad, _interval(self.profile))
@@ -170,7 +167,7 @@ class Session:
 
     async def tune(self, profile: Profile) -> None:
         """Hear by other settings from the next frame on. Raises `DetectorError`."""
-        detector = await asyncio.to_thread(make, profile.vad)
+        detector = await asyncio.to_thread(make, _vad(profile))
         self.profile = profile
         self._inlet.tell(Tuned(profile, detector))
 
@@ -248,10 +245,10 @@ class Session:
         self._loop.call_soon_threadsafe(self._take_news, news)
 
     def _tune(self, tuning: Tuned) -> None:
-        profile = tuning.profile
-        detector = tuned(self._segmenter.detector, tuning.detector, profile.vad)
+        profile, vad = tuning.profile, _vad(tuning.profile)
+        detector = tuned(self._segmenter.detector, tuning.detector, vad)
         self._framer.gain = profile.audio.gain
-        self._pass_on(list(self._segmenter.tune(detector, profile.vad, _interval(profile))))
+        self._pass_on(list(self._segmenter.tune(detector, vad, _interval(profile))))
 
     def _run_out(self) -> None:
         """Hear what is held back, and end the utterance in progress."""
@@ -339,6 +336,13 @@ class Session:
 
     def _tell_and_keep(self, event: Event, sound: Samples) -> None:
         self._bus.publish(event.model_copy(update={"session_id": self.session_id}), sound)
+
+
+def _vad(profile: Profile) -> VadPart:
+    """Return how to hear: who waits for a word has to know where speech begins and ends."""
+    if profile.transcription.auto_start:
+        return profile.vad
+    return profile.vad.model_copy(update={"enabled": True})
 
 
 def _interval(profile: Profile) -> float | None:

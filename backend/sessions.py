@@ -196,21 +196,32 @@ class Sessions:
         Raises `Problem` 404, 400, 409 for what wants a new start, or 503, and then nothing has
         changed.
         """
-        async with self._changing:
-            session = self.find(session_id)
-            profile = changed(session.profile, changes)
-            if paths := fixed_changes(session.profile, profile):
-                raise wants_restart(paths, own=session is self._main)
-            taken = await self._take(profile)
+        while True:
+            wanted, fits = self._tuned(self.find(session_id), changes), False
+            # It may have to be downloaded, and stop must not wait for that.
+            taken = await self._take(wanted)
             try:
-                await session.tune(profile)
+                async with self._changing:
+                    session = self.find(session_id)
+                    fits = self._tuned(session, changes) == wanted
+                    if fits:
+                        await session.tune(wanted)
+                        old = session.switch(wanted, taken)
+                        self._watch(self._give_back_once_read(session, old))
+                        self._tell_status_of(session)
+                        return session
             except DetectorError as error:
-                self._desks.give_back(taken)
+                fits = False
                 raise missing(str(error), "Detector not available") from error
-            old = session.switch(profile, taken)
-            self._watch(self._give_back_once_read(session, old))
-            self._tell_status_of(session)
-            return session
+            finally:
+                if not fits:
+                    self._desks.give_back(taken)
+
+    def _tuned(self, session: Session, changes: Mapping[str, Any]) -> Profile:
+        profile = changed(session.profile, changes)
+        if paths := fixed_changes(session.profile, profile):
+            raise wants_restart(paths, own=session is self._main)
+        return profile
 
     async def _give_back_once_read(self, session: Session, taken: Taken) -> None:
         await session.reader.wait()

@@ -288,8 +288,11 @@ class Console(Connected):
             for active in explained(self.screen)
         )
         here = self.screen
-        signs = here.SIGNS if isinstance(here, PlaceScreen) else ()
-        self.push_screen(HelpScreen(shown, signs))
+        if isinstance(here, PlaceScreen):
+            title = next(place.title for place in PLACES if place.name == here.name)
+            self.push_screen(HelpScreen(shown, here.SIGNS, title, here.ABOUT))
+        else:
+            self.push_screen(HelpScreen(shown))
 
     def _chosen(self, name: str | None) -> None:
         if name is None:

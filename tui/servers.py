@@ -8,7 +8,7 @@ a password: what touches tokens is for worker threads.
 import json
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,9 @@ def load(file: Path) -> list[Known]:
     except FileNotFoundError:
         return []
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise NoServers(f"{file} can't be read: {error}; mend it or move it away") from error
+        raise NoServers(
+            f"the list of servers can't be read: {error}; mend {file} or move it away"
+        ) from error
 
 
 def _known(data: dict[str, Any]) -> Known:
@@ -97,6 +99,16 @@ def save(file: Path, servers: Sequence[Known]) -> None:
             raise
     except OSError as error:
         raise NoServers(f"{file} can't be written: {error.strerror or error}") from error
+
+
+def change(file: Path, make: Callable[[list[Known]], list[Known]]) -> list[Known]:
+    """Change the list as it is now, and return it: another console may have done so meanwhile.
+
+    Raises `NoServers`, and then nothing has changed.
+    """
+    servers = make(load(file))
+    save(file, servers)
+    return servers
 
 
 def remembered(servers: Sequence[Known], server: Known) -> list[Known]:

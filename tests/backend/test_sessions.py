@@ -104,47 +104,6 @@ def is_silent(status: SystemStatus) -> bool | None:
     return status.audio.silent if status.audio else None
 
 
-async def test_a_session_is_tuned_in_the_order_of_its_sound(fake: Fake, parts: Parts) -> None:
-    session = await parts.sessions.start(None, SPHINX)
-    seen: list[float] = []
-    hear = session.hear
-
-    def listen(block: Block) -> None:
-        hear(block)
-        detector = session._segmenter.detector
-        seen.append(detector.start if detector else 0.0)
-
-    session.hear = listen  # type: ignore[method-assign]
-    fake.streams[0].give(100, 100)
-    await parts.sessions.tune(session.session_id, {"vad": {"sensitivity": 0.0}})
-    fake.streams[0].give(100, 100)
-    await parts.sessions.stop()
-    assert seen[0] == pytest.approx(0.3)
-    assert seen[-1] == pytest.approx(0.54)
-    assert session.profile.vad.sensitivity == 0
-
-
-async def test_what_cannot_be_tuned_is_refused_and_nothing_changes(
-    fake: Fake, parts: Parts
-) -> None:
-    session = await parts.sessions.start(None, SPHINX)
-    before = session.profile
-    for changes, status, words in [
-        ({"audio": {"device": "rear"}, "vad": {"sensitivity": 0.1}}, 409, "restart"),
-        ({"wake_word": {"sensitivity": 0.1}}, 409, "wake_word.sensitivity"),
-        ({"vad": {"sensitivity": 7}}, 400, "vad.sensitivity"),
-        ({"vad": {"loud": 7}}, 400, "vad.loud"),
-        ({"transcription": {"engine": "openai"}}, 503, "openai"),
-    ]:
-        with pytest.raises(Problem, match=words) as told:
-            await parts.sessions.tune(session.session_id, changes)
-        assert told.value.status == status
-    assert session.profile == before
-    with pytest.raises(Problem) as told:
-        await parts.sessions.tune("nobody", {})
-    assert told.value.status == 404
-
-
 HELLO = SOUNDS / "hello-world.flac"
 
 
@@ -321,3 +280,44 @@ async def test_a_session_whose_hearing_fails_ends_and_lets_go_of_its_microphone(
     assert fake.streams[0].calls == ["abort", "close"]
     await told.until(lambda event: isinstance(event, SystemStatus) and not event.running)
     assert parts.sessions.main is None
+
+
+async def test_a_session_is_tuned_in_the_order_of_its_sound(fake: Fake, parts: Parts) -> None:
+    session = await parts.sessions.start(None, SPHINX)
+    seen: list[float] = []
+    hear = session.hear
+
+    def listen(block: Block) -> None:
+        hear(block)
+        detector = session._segmenter.detector
+        seen.append(detector.start if detector else 0.0)
+
+    session.hear = listen  # type: ignore[method-assign]
+    fake.streams[0].give(100, 100)
+    await parts.sessions.tune(session.session_id, {"vad": {"sensitivity": 0.0}})
+    fake.streams[0].give(100, 100)
+    await parts.sessions.stop()
+    assert seen[0] == pytest.approx(0.3)
+    assert seen[-1] == pytest.approx(0.54)
+    assert session.profile.vad.sensitivity == 0
+
+
+async def test_what_cannot_be_tuned_is_refused_and_nothing_changes(
+    fake: Fake, parts: Parts
+) -> None:
+    session = await parts.sessions.start(None, SPHINX)
+    before = session.profile
+    for changes, status, words in [
+        ({"audio": {"device": "rear"}, "vad": {"sensitivity": 0.1}}, 409, "restart"),
+        ({"wake_word": {"sensitivity": 0.1}}, 409, "wake_word.sensitivity"),
+        ({"vad": {"sensitivity": 7}}, 400, "vad.sensitivity"),
+        ({"vad": {"loud": 7}}, 400, "vad.loud"),
+        ({"transcription": {"engine": "openai"}}, 503, "openai"),
+    ]:
+        with pytest.raises(Problem, match=words) as told:
+            await parts.sessions.tune(session.session_id, changes)
+        assert told.value.status == status
+    assert session.profile == before
+    with pytest.raises(Problem) as told:
+        await parts.sessions.tune("nobody", {})
+    assert told.value.status == 404

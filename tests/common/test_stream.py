@@ -208,3 +208,28 @@ async def test_a_number_from_elsewhere_hides_nothing() -> None:
     async with speaking(says(welcome(3), final(1), final(2), final(3), stay=True)) as (url, _):
         async with Client(url) as client:
             assert await finals(client.events(since=10**15), 3) == [1, 2, 3]
+
+
+async def test_the_round_trip_is_told_and_the_pong_is_no_event() -> None:
+    async def script(connection: ServerConnection) -> None:
+        await connection.send(welcome())
+        assert await connection.recv() == '{"command":"ping"}'
+        await connection.send('{"event":"pong","timestamp":1}')
+        await connection.send(final(1))
+        await connection.wait_closed()
+
+    async with speaking(script) as (url, _), Client(url) as client:
+        stream = client.events()
+        await stream.ping()  # Nobody is there yet.
+        times: list[float] = []
+        stream.on_round_trip = times.append
+        events: list[Event] = []
+        async for event in stream:
+            events.append(event)
+            if isinstance(event, Welcome):
+                await stream.ping()
+            else:
+                break
+        assert [event.event for event in events] == ["welcome", "transcription"]
+        assert len(times) == 1
+        assert 0 <= times[0] < 5

@@ -2,7 +2,8 @@ import re
 
 import pytest
 
-from common.events import Error, SystemStatus
+from common.api import SessionFigures, WakeWordStatus
+from common.events import Error, SystemStatus, WakeWord, WakeWordTimeout
 from tests.tui.loopback import Loopback, connected, level, said, screen_text, until
 from tui.app import Console
 from tui.screens.choose import ChooseProfile
@@ -22,7 +23,7 @@ async def test_it_shows_the_servers_state(server: Loopback) -> None:
         await connected(pilot, server)
         await until(pilot, lambda: "mlx_whisper is not installed" in screen_text(app))
         shown = screen_text(app)
-        assert f"● connected to {server.url}" in shown
+        assert f"● 127.0.0.1:{server.port}" in shown
         assert "pocketsphinx · ready" in shown
         assert "vad-triggered" in shown
         assert re.search(r"● listening 1:2\d · microphone", shown)
@@ -199,3 +200,94 @@ async def test_a_window_made_narrow_still_shows_everything(server: Loopback) -> 
         await until(pilot, lambda: app.home.has_class("-narrow"))
         for word in ("forty", "speech", "session", "profile", "engine"):
             await until(pilot, lambda word=word: word in screen_text(app))
+
+
+async def test_it_comes_back_however_often_the_server_goes(server: Loopback) -> None:
+    app = Console(server.url)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await connected(pilot, server)
+        for life in range(20):
+            server.tell(said(f"before {life}", f"a{life}"))
+            server.drop()
+            server.tell(said(f"during {life}", f"b{life}"))
+            await until(pilot, lambda life=life: len(server.queries) >= life + 2, 20)
+            await until(pilot, lambda: app.state.connected, 20)
+        expected = [f"{when} {life}" for life in range(20) for when in ("before", "during")]
+        await until(pilot, lambda: len(app.home.transcript.entries.said()) == 40)
+        assert app.home.transcript.entries.said() == expected
+
+
+async def test_figures_are_asked_for_while_it_listens_and_not_otherwise(server: Loopback) -> None:
+    server.running = False
+    app = Console(server.url)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await connected(pilot, server)
+        await until(pilot, lambda: app.state.round_trip is not None)
+        assert "ms" in screen_text(app).split("\n")[0]
+        asked = server.asked_figures
+        app._figures_asked = -100.0
+        server.tell(level())
+        server.tell(said("marker"))
+        await until(pilot, lambda: "marker" in screen_text(app))
+        assert server.asked_figures == asked
+        server.running = True
+        figures = SessionFigures(
+            session_id="s1",
+            source="microphone",
+            audio_seconds=9,
+            finals=1,
+            waiting_seconds=0,
+            lost_seconds=1.25,
+            overruns=2,
+            real_time_factor=0.21,
+        )
+        server.figures = server.figures.model_copy(update={"sessions": [figures]})
+        server.tell(SystemStatus(running=True, profile="mine"))
+        server.drop()
+        await until(pilot, lambda: "0.21 of real time" in screen_text(app), 20)
+        assert "1.2 s lost · 2 overruns" in screen_text(app)
+
+
+async def test_the_wake_word_counts_down(server: Loopback) -> None:
+    server.wake_word = WakeWordStatus(detector="x", reason="", words=["jarvis"], awake=False)
+    app = Console(server.url)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await connected(pilot, server)
+        await until(pilot, lambda: "waits for “jarvis”" in screen_text(app))
+        server.tell(WakeWord(wake_word="jarvis", confidence=0.9, timeout=7.5, session_id="s1"))
+        await until(pilot, lambda: "heard “jarvis” · speak within 8 s" in screen_text(app))
+        await until(pilot, lambda: "speak within 6 s" in screen_text(app))
+        server.tell(WakeWordTimeout(session_id="s1"))
+        await until(pilot, lambda: "waits for “jarvis”" in screen_text(app))
+
+
+async def test_no_clock_runs_while_nothing_changes(server: Loopback) -> None:
+    server.running = False
+    app = Console(server.url)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await connected(pilot, server)
+        await until(pilot, lambda: app.state.round_trip is not None)
+        going = [
+            timer
+            for widget in (app, app.home, *app.home.query("*"))
+            for timer in widget._timers
+            if timer._active.is_set() and timer.name != "auto-refresh"
+        ]
+        assert not going
+
+
+async def test_without_colors_the_marks_still_tell(
+    server: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = Console(server.url)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await connected(pilot, server)
+        server.tell(said("certain", confidence=0.9))
+        server.tell(said("doubtful", "u2", confidence=0.2))
+        await until(pilot, lambda: "○ doubtful" in screen_text(app))
+        await pilot.press("up")
+        await until(pilot, lambda: "▌" in screen_text(app))
+        styles = [s.style for strip in app.screen._compositor.render_strips() for s in strip]
+        colors = {style.color.triplet for style in styles if style and style.color}
+        assert all(triplet and len(set(triplet)) == 1 for triplet in colors)

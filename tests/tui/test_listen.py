@@ -1,4 +1,5 @@
 import pytest
+from textual.pilot import Pilot
 
 from common.events import (
     AudioStatus,
@@ -15,6 +16,7 @@ from tui.app import Console
 from tui.screens.listen import GAP, hint
 from tui.sieve import Sieve
 from tui.state import State
+from tui.widgets.tabs import SpeakerTabs
 
 
 async def test_recent_words_are_shown_once_however_often_it_reconnects(server: Loopback) -> None:
@@ -140,3 +142,124 @@ async def test_capital_c_copies_all_that_was_said(server: Loopback) -> None:
 def test_an_empty_transcript_tells_what_to_do(state: State, words: str) -> None:
     text, keys = hint(state, Sieve())
     assert words in text + str(keys)
+
+
+async def talked(pilot: Pilot[None], server: Loopback, *texts: str) -> Console:
+    """Have the server say some things; return the console that shows them."""
+    app = pilot.app
+    assert isinstance(app, Console)
+    await connected(pilot, server)
+    for number, text in enumerate(texts):
+        server.tell(said(text, f"t{number}"))
+    await until(pilot, lambda: len(app.home.transcript.entries.said()) >= len(texts))
+    return app
+
+
+async def test_slash_finds_and_n_goes_on(server: Loopback) -> None:
+    async with Console(server.url).run_test(size=(80, 24)) as pilot:
+        app = await talked(pilot, server, "one fish", "two fish", "red")
+        await pilot.press("slash", *"Fish")
+        await until(pilot, lambda: "2 of 2" in screen_text(app))
+        await pilot.press("up")
+        await until(pilot, lambda: "1 of 2" in screen_text(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: "“Fish” 1 of 2" in screen_text(app))
+        assert app.home.transcript.has_focus
+        await pilot.press("n")
+        await until(pilot, lambda: "“Fish” 2 of 2" in screen_text(app))
+        await pilot.press("N")
+        await until(pilot, lambda: "“Fish” 1 of 2" in screen_text(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: "“Fish”" not in screen_text(app))
+
+
+async def test_escape_in_the_find_line_finds_nothing_any_more(server: Loopback) -> None:
+    async with Console(server.url).run_test(size=(80, 24)) as pilot:
+        app = await talked(pilot, server, "one fish")
+        await pilot.press("n", *"fish", "escape")
+        await until(pilot, lambda: not app.home.find_line.display)
+        assert app.home.transcript.search.text == ""
+        assert app.home.transcript.has_focus
+
+
+async def test_f_filters_and_says_so(server: Loopback) -> None:
+    async with Console(server.url).run_test(size=(80, 24)) as pilot:
+        app = await talked(pilot, server, "certain")
+        server.tell(said("doubtful", "d", confidence=0.2))
+        await until(pilot, lambda: "doubtful" in screen_text(app))
+        await pilot.press("f")
+        await until(pilot, lambda: "only what is sure" in screen_text(app))
+        await pilot.press("down", "down", "enter")
+        await until(pilot, lambda: "≥ 80 %" in screen_text(app))
+        assert "doubtful" not in screen_text(app)
+        server.tell(said("and more", "m", confidence=0.3))
+        await until(pilot, lambda: len(app.home.transcript.entries.said()) == 3)
+        assert "and more" not in screen_text(app)
+        await pilot.press("C")
+        assert app.clipboard == "certain"
+        await pilot.press("f", "escape")
+        assert app.home.sieve.sure == "high"
+
+
+async def test_everything_filtered_out_is_told_apart_from_nothing_said(server: Loopback) -> None:
+    async with Console(server.url).run_test(size=(80, 24)) as pilot:
+        app = await talked(pilot, server, "certain")
+        app.home.sieve = Sieve(sure="low", remarks=False)
+        await until(pilot, lambda: "that the filter lets through" in screen_text(app))
+
+
+async def test_each_session_has_its_tab(server: Loopback) -> None:
+    async with Console(server.url).run_test(size=(80, 24)) as pilot:
+        app = await talked(pilot, server, "here")
+        assert not app.home.tabs.display
+        server.tell(SessionStarted(session_id="kitchen", source="stream"))
+        server.tell(said("there", "k", session_id="kitchen"))
+        await until(pilot, lambda: "all  microphone  kitchen" in screen_text(app))
+        assert "kitchen    there" in screen_text(app)
+        await pilot.press("right_square_bracket")
+        await until(pilot, lambda: "there" not in screen_text(app))
+        await pilot.press("right")
+        await until(pilot, lambda: " here" not in screen_text(app))
+        await pilot.press("left_square_bracket", "left")
+        await until(pilot, lambda: " here" in screen_text(app))
+        assert app.home.sieve.speaker is None
+        await pilot.click(SpeakerTabs, offset=(20, 0))
+        await until(pilot, lambda: app.home.sieve.speaker == "kitchen")
+
+
+async def test_picked_utterances_are_copied_and_let_go(server: Loopback) -> None:
+    async with Console(server.url).run_test(size=(80, 24)) as pilot:
+        app = await talked(pilot, server, "one", "two", "three")
+        await pilot.press("up", "v", "up")
+        await until(pilot, lambda: "2 picked · end to follow" in screen_text(app))
+        await pilot.press("c")
+        assert app.clipboard == "two\nthree"
+        await pilot.press("escape")
+        assert app.home.transcript.picked_entries() == []
+        await pilot.press("end")
+        await until(pilot, lambda: app.home.transcript.following)
+
+
+async def test_e_offers_what_is_picked_first(server: Loopback) -> None:
+    async with Console(server.url).run_test(size=(80, 24), notifications=True) as pilot:
+        app = await talked(pilot, server, "one", "two")
+        await pilot.press("up", "e")
+        await until(pilot, lambda: "what is picked (1)" in screen_text(app))
+        await pilot.press("ctrl+y")
+        assert app.clipboard == "two\n"
+        await until(pilot, lambda: "Copied 1 utterance as txt." in screen_text(app))
+
+
+async def test_there_is_nothing_to_export_of_nothing(server: Loopback) -> None:
+    async with Console(server.url).run_test(size=(80, 24), notifications=True) as pilot:
+        app = await talked(pilot, server)
+        await pilot.press("e")
+        await until(pilot, lambda: "nothing to export" in screen_text(app))
+
+
+async def test_another_server_begins_an_empty_page(server: Loopback) -> None:
+    async with Console(server.url).run_test(size=(80, 24)) as pilot:
+        app = await talked(pilot, server, "mine")
+        await app.switch_server("http://127.0.0.1:9", None)
+        await until(pilot, lambda: "No connection to http://127.0.0.1:9" in screen_text(app))
+        assert "mine" not in screen_text(app)

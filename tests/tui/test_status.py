@@ -15,6 +15,8 @@ from tui.widgets.status import (
     speed_row,
 )
 
+UP = Link("up")
+
 
 @pytest.mark.parametrize(
     ("seconds", "shown"), [(-3, "0:00"), (7.9, "0:07"), (754, "12:34"), (3723, "1:02:03")]
@@ -41,9 +43,10 @@ def test_a_model_on_its_way_shows_how_far_it_is() -> None:
 
 
 def test_the_session_tells_how_long_it_listens_and_to_what() -> None:
-    state = State(running=True, source="file:/x/a.wav", started=10)
+    state = State(link=UP, running=True, source="file:/x/a.wav", started=10)
     assert session_row(state, 75)[1] == "● listening 1:05 · a.wav"
-    assert session_row(State(), 75)[1] == "○ stopped"
+    assert session_row(State(link=UP), 75)[1] == "○ stopped"
+    assert session_row(State(), 75)[1] == "◌ not connected"
     assert session_row(State(doing="stopping"), 75)[1] == "stopping …"
 
 
@@ -52,7 +55,7 @@ def test_a_microphone_that_is_gone_or_silent_is_shown_where_it_listens() -> None
     silent = AudioStatus(device="Mic", silent=True, gone=False, fault="zeros")
     well = AudioStatus(device="Mic", silent=False, gone=False)
     rows = [
-        session_row(State(running=True, source="microphone", started=10, audio=audio), 75)
+        session_row(State(link=UP, running=True, source="microphone", started=10, audio=audio), 75)
         for audio in (gone, silent, well, AudioStatus(silent=True))
     ]
     assert [text for _, text, _ in rows] == [

@@ -37,16 +37,16 @@ def hint(state: State, sieve: Sieve) -> tuple[str, Keys]:
     """Return what to say where nothing is shown: how things are, and what to press."""
     if state.refusal:
         return (
-            f"{state.url} does not let this console in: {state.refusal}.\n\n"
-            "If it wants a token: quit and start again with --token TOKEN,\n"
-            "or set STT_CONSOLE_TOKEN.\n",
-            (("r", "try again"), ("q", "quit")),
+            f"{state.url} does not let this console in:\n{state.refusal}.\n\n"
+            "If it wants a token: start with --token TOKEN, set STT_CONSOLE_TOKEN,\n"
+            "or give it with the server's name.\n",
+            (("6", "go to the servers"), ("r", "try again"), ("q", "quit")),
         )
     if not state.connected:
         return (
             f"No connection to {state.url} yet.\n\n"
             "Is the server running there? Start it: stt-server\n",
-            (("r", "try now"), ("q", "quit")),
+            (("r", "try now"), ("6", "go to another server"), ("q", "quit")),
         )
     if not sieve.lets_all_through:
         return "Nothing was said that the filter lets through.\n", (("f", "change the filter"),)
@@ -63,6 +63,10 @@ class ListenScreen(PlaceScreen):
 
     AUTO_FOCUS = "Transcript"
     CSS_PATH = "listen.tcss"
+    ABOUT = (
+        "What the server hears, as it is said. Words that may still change are dim; the page "
+        "follows what is said until you scroll back or pick something."
+    )
     SIGNS = (
         *((sign, f"a final; the engine was {meaning}") for _, sign, _, meaning in MARKS),
         (UNMEASURED, "a final from an engine that doesn't measure how sure it is"),

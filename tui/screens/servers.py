@@ -1,7 +1,7 @@
 """The servers that are known and those of the network: going to one, remembering and forgetting."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -137,12 +137,16 @@ class ServersScreen(PlaceScreen):
         listed.border_subtitle = "enter goes there"
         yield listed
 
-    def on_screen_resume(self) -> None:
+    def on_mount(self) -> None:
         self.load()
+
+    def on_screen_resume(self) -> None:
         self.look_around()
 
     async def on_screen_suspend(self) -> None:
-        await self._stop_looking()
+        # A question before this place doesn't put it out of sight.
+        if self.app.current_mode != self.name:
+            await self._stop_looking()
 
     async def on_unmount(self) -> None:
         await self._stop_looking()
@@ -186,7 +190,7 @@ class ServersScreen(PlaceScreen):
     def _on_loaded(self, message: Loaded) -> None:
         self._known = message.known
         if message.fault:
-            self.app.tell(message.fault, "Servers", "error")
+            self.listed.border_subtitle = Content(one_line(message.fault))
         self._show()
 
     @on(Seen)
@@ -279,7 +283,8 @@ class ServersScreen(PlaceScreen):
             return
         name = await self.app.push_screen_wait(AskText("Name", "How you call it.", entry.name))
         if name:
-            await self._write(servers.remembered(self._known, replace(entry.known, name=name)))
+            named = replace(entry.known, name=name)
+            await self._write(lambda known: servers.remembered(known, named))
 
     @work(group="change", exclusive=True)
     async def action_forget(self) -> None:
@@ -290,18 +295,17 @@ class ServersScreen(PlaceScreen):
         text = f"Remember {entry.name} no more, nor its token?"
         if await self.app.push_screen_wait(Confirm(text, "Forget")):
             await asyncio.to_thread(servers.keep, entry.known, None)
-            await self._write([one for one in self._known if one.url != entry.url])
+            await self._write(lambda known: [one for one in known if one.url != entry.url])
 
     async def _remember(self, entry: Entry, token: str | None) -> None:
         known = entry.known or Known(entry.name, entry.url)
         kept = await asyncio.to_thread(servers.keep, known, token)
-        await self._write(servers.remembered(self._known, kept))
+        await self._write(lambda known: servers.remembered(known, kept))
 
-    async def _write(self, known: list[Known]) -> None:
+    async def _write(self, change: Callable[[list[Known]], list[Known]]) -> None:
         try:
-            await asyncio.to_thread(servers.save, self._file, known)
+            self._known = await asyncio.to_thread(servers.change, self._file, change)
         except NoServers as error:
             self.app.tell(str(error), "Not remembered", "error")
         else:
-            self._known = known
             self._show()

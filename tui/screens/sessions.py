@@ -188,6 +188,8 @@ class SessionsScreen(PlaceScreen):
     def hear(self, event: Event) -> None:
         if isinstance(event, SessionStarted | SessionStopped) and self.is_current:
             self.look()
+            # The news may be ahead of the list.
+            self.set_timer(PERIOD, self.look)
 
     @work(group="look", exclusive=True)
     async def look(self) -> None:

@@ -161,6 +161,9 @@ class EventLog(ScrollView, can_focus=True):
         if 0 <= self.marked < len(self.shown):
             self.post_message(self.Opened(self.shown[self.marked]))
 
+    def on_resize(self) -> None:
+        self._grown()
+
     def on_click(self, event: Click) -> None:
         place = event.y + self.scroll_offset.y
         if 0 <= place < len(self.shown):
@@ -205,7 +208,7 @@ class EventLog(ScrollView, can_focus=True):
         self.virtual_size = Size(self.scrollable_content_region.width, len(self.shown))
         if self.following:
             self.marked = len(self.shown) - 1
-            self._keep_in_sight()
+            self.scroll_end(animate=False, immediate=True, x_axis=False)
         self.refresh()
 
     def _keep_in_sight(self) -> None:

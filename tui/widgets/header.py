@@ -27,8 +27,9 @@ def link_words(state: State, now: float) -> list[Part]:
     if state.refusal:
         return [(f"✗ refused · {state.refusal} · r to try again", "$text-error")]
     if link.state == "up":
-        long = f"● connected to {url}"
-        return [(text, "$text-success") for text in (long, f"● {address(url)}", "●")]
+        took = f" · {state.round_trip * 1000:.0f} ms" if state.round_trip is not None else ""
+        names = (f"connected to {url}{took}", f"{address(url)}{took}", took[3:], "")
+        return [(f"● {name}".rstrip(), "$text-success") for name in names]
     if link.state == "waiting":
         seconds = max(0, math.ceil((link.retry_at or now) - now))
         why = f" · {one_line(link.reason)}" if link.reason else ""
@@ -57,7 +58,7 @@ class Header(Ticking):
         words = link_words(self.state, time.monotonic())
         for every in (True, False):
             tabs = self._tabs(every=every)
-            room = width - tabs.cell_length - 2
+            room = width - tabs.cell_length
             fitting = [word for word in words if Content(word[0]).cell_length <= room]
             if fitting:
                 text, style = fitting[0]

@@ -9,6 +9,10 @@ from textual.reactive import reactive
 from tui.state import State, source_name
 from tui.text import FAINT, MUTED, one_line
 from tui.widgets.ticking import Ticking
+from tui.wrapping import wrap
+
+LABEL = 9
+"""Cells before the texts."""
 
 Row = tuple[str, str, str]
 """Label, text and style."""
@@ -50,6 +54,8 @@ def session_row(state: State, now: float) -> Row:
     """Return whether the server listens, to what and for how long. `now` is Unix time."""
     if state.doing:
         return "session", f"{state.doing} …", "$text-warning"
+    if not state.connected:
+        return "session", "◌ not connected", MUTED
     if not state.running:
         return "session", "○ stopped", MUTED
     audio = state.audio
@@ -77,7 +83,7 @@ def profile_row(state: State) -> Row:
     """Return the profile in use, or the one chosen for the next start."""
     if state.wanted and state.wanted != state.profile:
         return "profile", f"{state.wanted} · from the next start", ""
-    return "profile", state.profile or "-", ""
+    return "profile", state.profile or "-", "" if state.profile else FAINT
 
 
 def speed_row(state: State) -> Row:
@@ -133,7 +139,7 @@ class Status(Ticking):
         self.border_title = "Server"
 
     def watch_state(self, state: State) -> None:
-        self.ticking = state.running
+        self.ticking = state.running and state.connected
         self.border_subtitle = Content(one_line(server_words(state)))
         self.tooltip = Content(one_line(state.engine.reason)) if state.engine else None
 
@@ -152,13 +158,21 @@ class Status(Ticking):
         last = [speed_row(state)]
         if loss := loss_words(state):
             last.append(("drops", loss, "$text-warning"))
-        # What explains makes way first.
-        spare = [why] if height >= len(rows) + 3 + len(last) else []
-        return [*rows, engine, model, *spare, *last]
+        # What explains takes the room that is left.
+        left = max(0, height - len(rows) - 2 - len(last))
+        return [*rows, engine, model, *self._reason(why[1], left), *last]
+
+    def _reason(self, reason: str, most: int) -> list[Row]:
+        text = one_line(reason)
+        lines = wrap(text, max(1, self.size.width - LABEL))
+        shown = [text[start:end] for start, end in lines[:most]]
+        if most and len(lines) > most:
+            shown[-1] = text[lines[most - 1][0] :]
+        return [("", line, MUTED) for line in shown]
 
     def _line(self, label: str, text: str, style: str) -> Content:
-        room = max(1, self.size.width - 9)
+        room = max(1, self.size.width - LABEL)
         return Content.assemble(
-            (f"{label:<9}", MUTED),
+            (f"{label:<{LABEL}}", MUTED),
             Content.styled(one_line(text), style).truncate(room, ellipsis=True),
         )
