@@ -100,12 +100,16 @@ class Row(Widget):
         self._title.update(Content.assemble((mark, "$text-warning"), (self.field.title, "bold")))
 
 
+NONE = "none"
+"""How the choice of nothing is shown."""
+
+
 def _control(field: Field, value: Any) -> Widget:
     match field.kind:
         case "switch":
             return Switch(bool(value), animate=False)
         case "choice":
-            options = [(str(choice), choice) for choice in field.choices]
+            options = [(NONE if one is None else str(one), one) for one in field.choices]
             return Select(options, value=value, allow_blank=False, compact=True)
         case "list":
             return Texts(list(value or ()))
