@@ -70,6 +70,7 @@ bench: $(VENV)/developed
 	$(BIN)/python -m benchmarks.accuracy
 	$(BIN)/python -m benchmarks.hearing --wake
 	$(BIN)/python -m benchmarks.engine
+	$(BIN)/python -m benchmarks.fixture
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -121,11 +121,18 @@ def _field(path: Path, info: FieldInfo) -> Field:
         help=told,
         default=info.get_default(call_default_factory=True),
         optional=NoneType in kinds,
-        choices=get_args(kinds[0]) if get_origin(kinds[0]) is Literal else (),
+        choices=_choices(kinds),
         least=least,
         most=most,
         unit=_UNITS.get(told.split(" ", 1)[0], ""),
     )
+
+
+def _choices(kinds: tuple[Any, ...]) -> tuple[Any, ...]:
+    literal = next((kind for kind in kinds if get_origin(kind) is Literal), None)
+    if literal is None:
+        return ()
+    return (*((None,) if NoneType in kinds else ()), *get_args(literal))
 
 
 def _alternatives(annotation: Any) -> tuple[Any, ...]:

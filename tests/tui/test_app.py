@@ -274,3 +274,20 @@ async def test_no_clock_runs_while_nothing_changes(server: Loopback) -> None:
             if timer._active.is_set() and timer.name != "auto-refresh"
         ]
         assert not going
+
+
+async def test_without_colors_the_marks_still_tell(
+    server: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = Console(server.url)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await connected(pilot, server)
+        server.tell(said("certain", confidence=0.9))
+        server.tell(said("doubtful", "u2", confidence=0.2))
+        await until(pilot, lambda: "○ doubtful" in screen_text(app))
+        await pilot.press("up")
+        await until(pilot, lambda: "▌" in screen_text(app))
+        styles = [s.style for strip in app.screen._compositor.render_strips() for s in strip]
+        colors = {style.color.triplet for style in styles if style and style.color}
+        assert all(triplet and len(set(triplet)) == 1 for triplet in colors)

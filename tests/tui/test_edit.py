@@ -62,6 +62,10 @@ def field(edit: EditScreen, name: str) -> Input:
     return edit.form.query_one(f"#{name} Input", Input)
 
 
+def has_focus(edit: EditScreen, name: str) -> bool:
+    return edit.form.query_one(f"#{name}").has_pseudo_class("focus-within")
+
+
 async def heard_by(client: Client) -> Profile:
     """Return the settings of what listens."""
     (session,) = await client.sessions()
@@ -212,6 +216,10 @@ async def test_changes_default_and_help_have_their_keys(server: Running, client:
         field(edit, "vad-sensitivity").focus()
         await pilot.press("f4")
         await seen(pilot, "as saved")
+        await pilot.press("pagedown")
+        await until(pilot, lambda: has_focus(edit, "wake_word-enabled"))
+        await pilot.press("pageup", "pageup")
+        await until(pilot, lambda: has_focus(edit, "transcription-engine"))
         await pilot.press("f1")
         await on(pilot, HelpScreen)
         await seen(pilot, "Apply every change at once")

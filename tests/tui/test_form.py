@@ -49,7 +49,7 @@ async def test_it_begins_with_the_profile_and_nothing_is_marked() -> None:
 
 async def test_a_fault_is_told_under_its_field_as_one_types() -> None:
     app = Alone(Profile())
-    async with app.run_test(size=(100, 120)) as pilot:
+    async with app.run_test(size=(100, 200)) as pilot:
         await whole(pilot, app)
         row(app, "vad-sensitivity").query_one(Input).value = "7"
         await until(pilot, lambda: "less than or equal to 1" in screen_text(app))
@@ -65,7 +65,7 @@ async def test_a_fault_is_told_under_its_field_as_one_types() -> None:
 
 async def test_every_kind_of_control_makes_its_value() -> None:
     app = Alone(Profile())
-    async with app.run_test(size=(100, 140)) as pilot:
+    async with app.run_test(size=(100, 200)) as pilot:
         await whole(pilot, app)
         row(app, "vad-enabled").query_one(Switch).value = False
         row(app, "vad-detector_type").query_one(Select).value = "silero"
@@ -84,7 +84,7 @@ async def test_every_kind_of_control_makes_its_value() -> None:
 
 async def test_text_that_is_no_json_is_a_fault_of_its_field() -> None:
     app = Alone(Profile())
-    async with app.run_test(size=(100, 60)) as pilot:
+    async with app.run_test(size=(100, 200)) as pilot:
         await whole(pilot, app)
         row(app, "transcription-options").query_one(Input).value = "{"
         await until(pilot, lambda: ("transcription", "options") in app.form.faults)
@@ -93,7 +93,7 @@ async def test_text_that_is_no_json_is_a_fault_of_its_field() -> None:
 
 async def test_what_concerns_no_single_field_is_told_on_top() -> None:
     app = Alone(Profile())
-    async with app.run_test(size=(100, 60)) as pilot:
+    async with app.run_test(size=(100, 200)) as pilot:
         await whole(pilot, app)
         row(app, "transcription-auto_start").query_one(Switch).value = False
         await until(pilot, lambda: "nothing would ever be" in screen_text(app))
@@ -101,7 +101,7 @@ async def test_what_concerns_no_single_field_is_told_on_top() -> None:
 
 async def test_keys_turn_a_number() -> None:
     app = Alone(Profile())
-    async with app.run_test(size=(100, 120)) as pilot:
+    async with app.run_test(size=(100, 200)) as pilot:
         await whole(pilot, app)
         row(app, "vad-sensitivity").query_one(Input).focus()
         await pilot.press("shift+up", "ctrl+up")
@@ -114,7 +114,7 @@ async def test_keys_turn_a_number() -> None:
 
 async def test_the_default_is_put_back_into_any_kind_of_field() -> None:
     app = Alone(BUILTIN["wake-word"])
-    async with app.run_test(size=(100, 140)) as pilot:
+    async with app.run_test(size=(100, 200)) as pilot:
         await whole(pilot, app)
         assert not await app.form.restore()
         row(app, "wake_word-words").query(Input).first().value = "computer"

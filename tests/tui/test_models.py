@@ -8,9 +8,12 @@ import pytest
 from common.api import (
     ConfigureRequest,
     EngineInfo,
+    Engines,
+    Model,
     ModelDeleted,
     ModelInfo,
     ModelPulling,
+    Models,
     PullCancelled,
 )
 from common.client import Client
@@ -23,7 +26,14 @@ from tui.app import Console
 from tui.messages import EventsArrived
 from tui.screens.ask import AskText
 from tui.screens.confirm import Confirm
-from tui.screens.models import ModelsScreen, advanced, described, engine_line, progress
+from tui.screens.models import (
+    ModelsScreen,
+    advanced,
+    described,
+    engine_line,
+    everything,
+    progress,
+)
 from tui.text import size
 
 TINY_MODEL = ModelInfo(
@@ -76,6 +86,22 @@ def test_an_engine_that_is_missing_is_told_with_the_cure() -> None:
     assert engine_line(missing).plain == "✗ openai  set OPENAI_API_KEY [/]"
     there = EngineInfo(name="mlx", installed=True, default_model="tiny")
     assert engine_line(there).plain == "✓ mlx  default model tiny"
+
+
+def test_a_model_that_comes_with_its_engine_is_listed_too() -> None:
+    sphinx = EngineInfo(
+        name="pocketsphinx", installed=True, models=[Model(name="en-us", installed=True)]
+    )
+    mlx = EngineInfo(
+        name="mlx_whisper", installed=True, models=[Model(name="tiny", installed=False)]
+    )
+    listed = everything(
+        Engines(engines=[mlx, sphinx], auto=""), Models(models=[TINY_MODEL], cache="/c")
+    )
+    assert [(one.name, one.state) for one in listed] == [
+        ("tiny", "available"),
+        ("en-us", "installed"),
+    ]
 
 
 def test_news_of_a_download_move_its_bar_and_other_news_ask_again() -> None:

@@ -132,6 +132,7 @@ class EditScreen(Screen[str | None]):
     def hear(self, level: Level) -> None:
         """Show how loud it is."""
         if level.session_id in (None, self.app.state.session_id):
+            self.add_class("-heard")
             self.meter.level = level
 
     def on_form_edited(self, message: Form.Edited) -> None:

@@ -85,6 +85,24 @@ def engine_line(engine: EngineInfo) -> Content:
     )
 
 
+def everything(engines: Engines, models: Models) -> list[ModelInfo]:
+    """Return the models, those included that come with their engine and need no download."""
+    listed = {(one.engine, one.name) for one in models.models}
+    brought = [
+        ModelInfo(
+            name=model.name,
+            engine=engine.name,
+            repository=model.repository,
+            installed=model.installed,
+            state="installed" if model.installed else "available",
+        )
+        for engine in engines.engines
+        for model in engine.models
+        if (engine.name, model.name) not in listed
+    ]
+    return [*models.models, *brought]
+
+
 def advanced(models: list[ModelInfo], event: ModelProgress) -> list[ModelInfo] | None:
     """Return the models after news of a download; None if the server must be asked anew."""
     for place, model in enumerate(models):
@@ -195,7 +213,7 @@ class ModelsScreen(PlaceScreen):
         free = message.models.free_bytes
         room = f" · {size(free)} free" if free is not None else ""
         self.listed.border_subtitle = Content(f"{one_line(message.models.cache)}{room}")
-        self._show(message.models.models)
+        self._show(everything(message.engines, message.models))
 
     def _show(self, models: list[ModelInfo]) -> None:
         marked = self._marked()

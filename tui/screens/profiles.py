@@ -25,28 +25,9 @@ from tui.screens.confirm import Confirm
 from tui.screens.differ import lines
 from tui.screens.edit import EditScreen, bad_name
 from tui.screens.place import PlaceScreen
+from tui.standing import described, told_fault
 from tui.state import State
 from tui.text import FAINT, MUTED, one_line
-
-
-def described(profile: ProfileSummary, default: str, used: str | None) -> Content:
-    """Return a profile's line: its name, its standing, or its fault."""
-    words = [
-        word
-        for word, holds in (
-            ("in use", profile.name == used),
-            ("default", profile.name == default),
-            ("built in", profile.builtin),
-        )
-        if holds
-    ]
-    fault = ("  ✗ can't be used", "$text-error") if profile.fault else ""
-    return Content.assemble(
-        ("● " if profile.name == used else "  ", "$text-success"),
-        (one_line(profile.name), "bold"),
-        (f"  {', '.join(words)}" if words else "", MUTED),
-        fault,
-    )
 
 
 class ProfilesScreen(PlaceScreen):
@@ -194,7 +175,7 @@ class ProfilesScreen(PlaceScreen):
         if marked is None:
             return
         if marked.fault:
-            self._tell_fault(marked, marked.fault)
+            self._say(told_fault(marked.name, marked.fault))
         elif profile := self._known.get(marked.name):
             self._describe(marked, profile)
         else:
@@ -235,19 +216,6 @@ class ProfilesScreen(PlaceScreen):
             ),
         ]
         self._say(Content("\n").join(parts))
-
-    def _tell_fault(self, marked: ProfileSummary, fault: str) -> None:
-        self._say(
-            Content.assemble(
-                ("This profile can't be used:\n\n", "$text-error"),
-                one_line(fault),
-                (
-                    f"\n\nIts file is kept on the server: mend {one_line(marked.name)}.json in its "
-                    "profiles folder, save a sound profile of that name, or delete it with x.",
-                    MUTED,
-                ),
-            )
-        )
 
     def _say(self, what: str | Content) -> None:
         self.query_one("#what", Static).update(Content(what) if isinstance(what, str) else what)

@@ -100,12 +100,16 @@ class Row(Widget):
         self._title.update(Content.assemble((mark, "$text-warning"), (self.field.title, "bold")))
 
 
+NONE = "none"
+"""How the choice of nothing is shown."""
+
+
 def _control(field: Field, value: Any) -> Widget:
     match field.kind:
         case "switch":
             return Switch(bool(value), animate=False)
         case "choice":
-            options = [(str(choice), choice) for choice in field.choices]
+            options = [(NONE if one is None else str(one), one) for one in field.choices]
             return Select(options, value=value, allow_blank=False, compact=True)
         case "list":
             return Texts(list(value or ()))
@@ -117,6 +121,25 @@ def _control(field: Field, value: Any) -> Widget:
 
 class Form(VerticalScroll, can_focus=False):
     """All settings of a profile. Tells of each change with what it makes: a profile, or faults."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "pagedown",
+            "section(1)",
+            "Next section",
+            id="form.next_section",
+            show=False,
+            tooltip="Go to the first setting of the next section",
+        ),
+        Binding(
+            "pageup",
+            "section(-1)",
+            "Previous section",
+            id="form.previous_section",
+            show=False,
+            tooltip="Go to the first setting of the section before",
+        ),
+    ]
 
     class Edited(Message):
         """Something was changed."""
@@ -172,6 +195,17 @@ class Form(VerticalScroll, can_focus=False):
         whole = self.query_one("#whole", Static)
         whole.update(self.faults.get((), ""))
         whole.display = () in self.faults
+
+    def action_section(self, step: int) -> None:
+        """Put the focus on the first setting of a section after, or before, the one that has it."""
+        focused = self.screen.focused
+        firsts = {row.field.path[0]: row for row in reversed([*self.rows])}
+        names = list(reversed(firsts))
+        here = next((row for row in self.rows if focused and row in focused.ancestors), None)
+        place = names.index(here.field.path[0]) + step if here else 0
+        row = firsts[names[min(max(0, place), len(names) - 1)]]
+        row.control.focus()
+        self.scroll_to_widget(row, animate=False, top=True)
 
     async def restore(self) -> bool:
         """Put the default back into the field that has the focus; return whether one has it."""

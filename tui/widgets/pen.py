@@ -1,7 +1,7 @@
 """Draws a line of the transcript: never from markup, each cell with the offset of its text."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 
 from rich.cells import cell_len
@@ -10,6 +10,7 @@ from rich.style import Style
 from textual.strip import Strip
 
 from tui.widgets.entries import Entry
+from tui.wrapping import wrap
 
 ROOM_FOR_TIME = 56
 """Cells from which a line has room for the time."""
@@ -140,3 +141,19 @@ def strip(segments: list[Segment], line: int, width: int, filler: Style) -> Stri
     Blank cells get no offset: a click there means the end of the line.
     """
     return Strip(segments).apply_offsets(0, line).adjust_cell_length(width, filler)
+
+
+def hint_lines(
+    hint: str, keys: Iterable[tuple[str, str]], width: int, style: Style, key: Style
+) -> list[list[Segment]]:
+    """Return the lines of a hint, and under it keys with what they do, one below the other."""
+    lines = [
+        [Segment(paragraph[start:end], style)]
+        for paragraph in hint.split("\n")
+        for start, end in wrap(paragraph, width)
+    ]
+    keys = list(keys)
+    longest = max((len(does) for _, does in keys), default=0)
+    return lines + [
+        [Segment(f"{name}  ", key), Segment(does.ljust(longest), style)] for name, does in keys
+    ]

@@ -23,10 +23,9 @@ from textual.strip import Strip
 from tui.text import one_line
 from tui.widgets import entries as listed
 from tui.widgets.entries import Entries, Entry
-from tui.widgets.pen import LONGEST_SPEAKER, Pen, strip
+from tui.widgets.pen import LONGEST_SPEAKER, Pen, hint_lines, strip
 from tui.widgets.picking import Picked
 from tui.widgets.search import Search
-from tui.wrapping import wrap
 
 if TYPE_CHECKING:
     from common.events import Transcription
@@ -107,7 +106,8 @@ class Transcript(ScrollView, can_focus=True):
         self.search = Search()
         self.speaker: Callable[[str | None], str] = lambda session_id: session_id or ""
         """Returns a session's name."""
-        self._strips: LRUCache[int, Strip] = LRUCache(1024)
+        # A few screens of lines: a strip takes tens of kilobytes with what it caches itself.
+        self._strips: LRUCache[int, Strip] = LRUCache(256)
         self._pen = Pen(self._style)
         self._growing = 0
         self._height = 0
@@ -386,13 +386,8 @@ class Transcript(ScrollView, can_focus=True):
         )
 
     def _hint_line(self, y: int, width: int) -> Strip:
-        lines: list[list[Segment]] = []
         style, key = self._style("hint"), self._style("key")
-        for paragraph in self.hint.split("\n"):
-            lines += [[Segment(paragraph[a:b], style)] for a, b in wrap(paragraph, width - 4)]
-        longest = max((len(does) for _, does in self.keys), default=0)
-        for name, does in self.keys:
-            lines.append([Segment(f"{name}  ", key), Segment(does.ljust(longest), style)])
+        lines = hint_lines(self.hint, self.keys, width - 4, style, key)
         row = y - max(0, (self.size.height - len(lines)) // 2)
         if not 0 <= row < len(lines):
             return Strip.blank(width, self.rich_style)

@@ -27,6 +27,13 @@ SENTENCES = [
     "turn the lights on",
     "what time is it",
 ]
+TEN = "one two three four five six seven eight nine ten"
+PROMPTS = [
+    "please stop the test",
+    "turn the lights on",
+    "Kubernetes, Grafana and Prometheus: a talk by Dr. Ångström.",
+    "good morning jarvis. please resume the record",
+]
 
 
 def quiet(stage: str, done: float, total: float | None) -> None:
@@ -45,6 +52,25 @@ def failure(folder: Path) -> str:
 
 def copied(folder: Path) -> Path:
     return Path(shutil.copytree(TINY, folder / "model"))
+
+
+def quantized(folder: Path, bits: int) -> Path:
+    """Return the model as mlx-community's quantized ones are."""
+    import mlx.core as mx
+    from mlx import nn
+    from mlx.utils import tree_flatten
+    from mlx_whisper.load_models import load_model
+
+    copy, model = copied(folder), load_model(str(TINY), dtype=mx.float16)
+    how = {"group_size": 64, "bits": bits}
+    nn.quantize(model, **how)
+    weights = dict(tree_flatten(model.parameters()))
+    del weights["alignment_heads"]
+    (copy / "weights.npz").unlink()
+    mx.save_safetensors(str(copy / "weights.safetensors"), weights)
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps({**config, "quantization": how}))
+    return copy
 
 
 @pytest.fixture(scope="module")
@@ -86,14 +112,55 @@ def test_words_come_with_times_and_confidence(desk: Desk):
         assert 0 < word.confidence <= 1
 
 
-def test_the_language_is_detected(desk: Desk):
-    assert heard(desk.final("a", spoken("hello world"), Wishes())).language == "en"
+def test_ten_words_are_read(desk: Desk):
+    reading = heard(desk.final("a", spoken(TEN), Wishes(language="en", words=True)))
+    assert reading.text == TEN
+    starts = [word.start for word in reading.words]
+    assert len(starts) == 10
+    assert starts == sorted(starts)
+
+
+@pytest.mark.parametrize("words", SENTENCES)
+def test_words_after_three_seconds_of_silence_are_read(desk: Desk, words: str):
+    late = np.concatenate([silence(3), spoken(words)])
+    reading = heard(desk.final("a", late, Wishes(language="en", words=True)))
+    assert reading.text == words
+    assert reading.words[-1].end > 3
+    assert heard(desk.partial("b", late, ENGLISH)).text == words
+
+
+@pytest.mark.parametrize("prompt", PROMPTS)
+def test_a_prompt_costs_no_words(desk: Desk, prompt: str):
+    for words in SENTENCES:
+        asked = Wishes(language="en", prompt=prompt)
+        assert heard(desk.final("a", spoken(words), asked)).text == words
+        assert heard(desk.partial("b", spoken(words), asked)).text == words
+
+
+@pytest.mark.parametrize("words", SENTENCES)
+def test_the_language_is_detected(desk: Desk, words: str):
+    reading = heard(desk.final("a", spoken(words), Wishes()))
+    assert (reading.text, reading.language) == (words, "en")
+    assert reading.language_probability is not None
+    assert 0.9 < reading.language_probability <= 1
 
 
 @pytest.mark.parametrize("seconds", [0, 0.01, 2])
 def test_silence_has_no_words(desk: Desk, seconds: float):
     reading = heard(desk.final("a", silence(seconds), ENGLISH))
     assert (reading.text, reading.confidence) == ("", None)
+
+
+def test_noise_has_no_words(desk: Desk):
+    noise = np.random.default_rng(0).normal(0, 600, 32_000).astype(np.int16)
+    assert heard(desk.final("a", noise, ENGLISH)).text == ""
+    assert heard(desk.partial("b", noise, ENGLISH)).text == ""
+
+
+def test_silence_has_no_words_without_timestamps_either(desk: Desk):
+    plain = Wishes(language="en", options={"without_timestamps": True})
+    assert heard(desk.final("a", silence(2), plain)).text == ""
+    assert heard(desk.partial("b", silence(2), ENGLISH)).text == ""
 
 
 def test_a_cancel_in_the_middle_leaves_the_engine_usable(
@@ -172,6 +239,15 @@ def test_an_engine_loads_again_after_unloading():
         desk.load(quiet).result(SOON)
         assert heard(desk.final("a", spoken("hello world"), ENGLISH)).text == "hello world"
         assert desk.close()
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_a_quantized_model_reads_the_same_words(tmp_path: Path, bits: int):
+    desk = Desk(MlxWhisper(str(quantized(tmp_path, bits))))
+    desk.load(quiet).result(SOON)
+    for words in SENTENCES:
+        assert heard(desk.final("a", spoken(words), ENGLISH)).text == words
+    assert desk.close()
 
 
 def test_a_missing_folder_is_told(tmp_path: Path):

@@ -117,3 +117,15 @@ async def test_a_missing_package_is_told_with_its_cure(
     async with life(tmp_path, redis_url="redis://127.0.0.1:1") as (sinks, _, _):
         status = await until_it_is(sinks, "failing")
         assert "realtime-mlx-stt[sinks]" in (status.fault or "")
+
+
+async def test_it_ends_at_once_in_the_middle_of_it_all(tmp_path: Path) -> None:
+    with redis_server() as server:
+        told = {"redis_url": f"redis://127.0.0.1:{server.port}"}
+        for number in range(8):
+            async with life(tmp_path, redis_prefix=f"{number}:", **told) as (sinks, bus, _):
+                async with Speaking(bus).on_and_on(2000):
+                    await until_it_is(sinks, "up")
+                    # The driver sometimes takes a cancelling for an answer that didn't come.
+                    await asyncio.wait_for(sinks.close(), 5)
+                assert all(task.done() for task in sinks._tasks)
