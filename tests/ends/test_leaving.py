@@ -84,10 +84,10 @@ def _twice(server: Running) -> int:
 
 
 class Crowd:
-    """Raw sockets, each a WebSocket that listens: a thousand clients' cost is to be the server's."""
+    """Raw sockets, each a WebSocket that only listens: cheaper than real clients."""
 
     def __init__(self, port: int, count: int) -> None:
-        self.rest = {plug: b"" for plug in (self._join(port) for _ in range(count))}
+        self.rest = dict.fromkeys((self._join(port) for _ in range(count)), b"")
         """Each socket, with what came last."""
         self.told: list[float] = []
         """When each was closed with 1012, by `time.monotonic`."""
