@@ -76,7 +76,7 @@ def unit(
     before = {"Wants": "network-online.target", "After": "network-online.target"}
     service = {
         "Type": "notify",
-        "ExecStart": " ".join(_word(word).replace("$", "$$") for word in arguments),
+        "ExecStart": _command(arguments),
         "EnvironmentFile": _escaped(str(environment)),
         "Restart": "on-failure",
         "RestartSec": "2",
@@ -126,6 +126,12 @@ _BOUND = "CapabilityBoundingSet"
 
 def _escaped(text: str) -> str:
     return text.replace("%", "%%")
+
+
+def _command(arguments: Sequence[str]) -> str:
+    program, *others = map(_word, arguments)
+    # Variables are put into all words but the first.
+    return " ".join([program, *(word.replace("$", "$$") for word in others)])
 
 
 def _word(text: str) -> str:
