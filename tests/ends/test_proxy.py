@@ -26,7 +26,9 @@ from tests.running import ROOT, Running, running
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
 pytestmark = pytest.mark.skipif(not NGINX, reason="nginx is not installed")
 
-(BLOCK,) = re.findall(r"^```nginx\n(.*?)^```", (ROOT / "README.md").read_text(), re.M | re.S)
+(BLOCK,) = re.findall(
+    r"^```nginx\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL
+)
 TOKEN = "s3cret"
 ENVIRONMENT = {
     "STT_SERVER_AUTH_ENABLED": "true",
