@@ -15,7 +15,15 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import platformdirs
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    IPvAnyNetwork,
+    ValidationError,
+)
 
 from backend.secret import key_of
 from common.profile import DEFAULT, NAME
@@ -75,6 +83,8 @@ class Settings(BaseModel):
     """Tell the local network of this server (mDNS), if it listens beyond this machine."""
     cors_origins: Annotated[list[str], BeforeValidator(_listed)] = []
     """Origins of web pages, besides the server's own, that may come in; * allows all."""
+    trusted_proxies: Annotated[list[IPvAnyNetwork], BeforeValidator(_listed)] = []
+    """Addresses or networks of proxies whose X-Forwarded-For is believed."""
     profiles_dir: Path = Path(platformdirs.user_config_dir(APP)) / "profiles"
     """Folder of saved profiles."""
     data_dir: Path = Path(platformdirs.user_data_dir(APP))
@@ -188,6 +198,13 @@ def _check_protection(settings: Settings) -> None:
             "listen in. Either set a token, for instance this new one:\n"
             f"  STT_SERVER_AUTH_ENABLED=true STT_SERVER_AUTH_TOKEN={secrets.token_urlsafe(24)}\n"
             "or, on a network you trust, say --insecure."
+        )
+    if settings.trusted_proxies and not settings.auth_enabled and not settings.insecure:
+        raise BadSettings(
+            "STT_SERVER_TRUSTED_PROXIES is set, so others come in through a proxy, and without a "
+            "token anyone could listen in. Either set a token, for instance this new one:\n"
+            f"  STT_SERVER_AUTH_ENABLED=true STT_SERVER_AUTH_TOKEN={secrets.token_urlsafe(24)}\n"
+            "or, where the proxy lets nobody in whom you don't trust, say --insecure."
         )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from backend import wire
+from backend.front import HEADER, NUMBER
 from backend.problems import Problem, ours, too_many
 from backend.security import SUBPROTOCOL, Pace, check_origin, check_token
 from backend.settings import Settings
@@ -74,12 +75,17 @@ class Socket:
         """Finish the handshake."""
         self.wire = wire.found(self._send)
         subprotocol = SUBPROTOCOL if SUBPROTOCOL in self.offered else None
-        await self._send({"type": "websocket.accept", "subprotocol": subprotocol, "headers": []})
+        headers = [(HEADER, NUMBER.get().encode())] if NUMBER.get() else []
+        await self._send(
+            {"type": "websocket.accept", "subprotocol": subprotocol, "headers": headers}
+        )
         self.accepted = True
 
     async def deny(self, problem: Problem) -> None:
         """Answer the handshake with an error."""
         headers = {"Content-Type": "application/json", **problem.headers}
+        if NUMBER.get():
+            headers[HEADER.decode()] = NUMBER.get()
         await self._send(
             {
                 "type": "websocket.http.response.start",
