@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from quart import current_app
 
 from backend.bus import Bus
+from backend.cluster import Cluster
+from backend.cluster.bus import SharedBus
 from backend.desks import Desks
 from backend.doctor import Doctor
 from backend.hearing.ears import Ears
@@ -43,6 +45,8 @@ class Parts:
     sinks: Sinks
     recordings: ThreadPoolExecutor
     """Where whole recordings are cut up: they may not take the event loop's own threads."""
+    cluster: Cluster | None = None
+    """None for a server on its own."""
     uploads: int = 0
     """Recordings that are being transcribed."""
     _all_read: asyncio.Event = field(default_factory=_set)
@@ -53,7 +57,8 @@ class Parts:
     def of(cls, settings: Settings) -> "Parts":
         """Make them, on the event loop they shall live on."""
         history = History(settings)
-        bus = Bus(history.open(), history)
+        first = history.open()
+        bus = SharedBus(first, history) if settings.cluster else Bus(first, history)
         history.tell, history.forgotten = bus.publish, bus.forget
         ears, meters = Ears(), Meters()
         pulls = Pulls(bus)
@@ -61,7 +66,10 @@ class Parts:
         sessions = Sessions(settings, bus, ears, desks, meters)
         recordings = ThreadPoolExecutor(settings.max_uploads, "recording")
         sinks = Sinks(settings, history, bus)
-        return cls(settings, bus, history, ears, pulls, desks, sessions, meters, sinks, recordings)
+        made = cls(settings, bus, history, ears, pulls, desks, sessions, meters, sinks, recordings)
+        if isinstance(bus, SharedBus):
+            made.cluster = Cluster(settings, bus, history)
+        return made
 
     async def close(self) -> None:
         """End every thread."""
@@ -70,6 +78,8 @@ class Parts:
         await self.desks.close()
         await asyncio.to_thread(self.ears.close)
         await self.sinks.close()
+        if self.cluster:
+            await self.cluster.close()
         await asyncio.to_thread(self.history.close)
 
     async def examine(self) -> DoctorReport:
