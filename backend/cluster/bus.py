@@ -279,6 +279,10 @@ class SharedBus(Bus):
             await self._changed.wait()
         if pending := [one.put_down for one in self.waiting if one.put_down]:
             await asyncio.wait(pending)
+        await self.drain()
+
+    async def drain(self) -> None:
+        """Return when all that came from the stream has been told."""
         await super().settle()
 
     async def reach(self, seq: int) -> None:

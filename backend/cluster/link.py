@@ -7,7 +7,7 @@ which Redis takes for what it is.
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 from redis.asyncio import Redis
 
@@ -41,9 +41,7 @@ class Link:
         ]
 
     async def close(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(self._tasks)
 
     async def _again(self, part: str, go: Callable[[Redis], Awaitable[None]]) -> None:
         while True:
@@ -69,6 +67,7 @@ class Link:
                 log.info("cluster: joined at %d", until)
             for entry in await stream.follow(bus.taken):
                 bus.arrive(entry)
+            await bus.drain()  # No more is taken than can be told.
 
     async def _begin(self, stream: Log) -> None:
         """Find where to begin: with what clients may resume after, and with what was left behind.
@@ -136,3 +135,12 @@ class Link:
             self._bus.forget_here(frozenset(json.loads(text)))
         else:
             self._bus.arrive_live(text)
+
+
+async def end(tasks: Collection[asyncio.Task[None]]) -> None:
+    """Cancel tasks until they are: redis-py may lose one that comes while it takes a connection."""
+    waiting = set(tasks)
+    while waiting:
+        for task in waiting:
+            task.cancel()
+        _, waiting = await asyncio.wait(waiting, timeout=0.1)

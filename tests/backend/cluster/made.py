@@ -53,8 +53,11 @@ class Hearing:
                     hearing.events.append(parse(text))
 
             task = asyncio.create_task(collect())
-            yield hearing
-            task.cancel()
+            try:
+                yield hearing
+            finally:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
 
     @property
     def finals(self) -> list[Transcription]:
