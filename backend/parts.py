@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from typing import IO
 
 from quart import current_app
 
@@ -18,10 +19,12 @@ from backend.hearing.ears import Ears
 from backend.history import History
 from backend.meters import Meters
 from backend.pulls import Pulls
+from backend.reading import wishes
+from backend.recordings import Job, Recording, transcribe
 from backend.sessions import Sessions
 from backend.settings import Settings
 from backend.sinks import Sinks
-from common.api import DoctorReport
+from common.api import DoctorReport, Transcript
 
 
 def _set() -> asyncio.Event:
@@ -68,8 +71,18 @@ class Parts:
         sinks = Sinks(settings, history, bus)
         made = cls(settings, bus, history, ears, pulls, desks, sessions, meters, sinks, recordings)
         if isinstance(bus, SharedBus):
-            made.cluster = Cluster(settings, bus, history)
+            made.cluster = Cluster(settings, bus, history, made.read)
         return made
+
+    async def read(self, job: Job, file: IO[bytes]) -> Transcript:
+        """Read a recording with this server's engines. Raises `Problem`."""
+        recording = Recording(file, job.format, job.longest)
+        taken = await self.desks.take(job.transcription)
+        try:
+            wish = wishes(job.transcription)
+            return await transcribe(recording, job.vad, wish, taken.desk, self.recordings)
+        finally:
+            self.desks.give_back(taken)
 
     async def close(self) -> None:
         """End every thread."""
@@ -113,6 +126,11 @@ class Parts:
         """Wait, for so long at most, until no recording is being transcribed."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self._all_read.wait(), seconds)
+
+    async def stop_helping(self, seconds: float) -> None:
+        """Take no more of the cluster's recordings; wait so long for those in hand."""
+        if self.cluster:
+            await self.cluster.leave(seconds)
 
     @property
     def uptime(self) -> float:

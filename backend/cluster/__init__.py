@@ -18,6 +18,7 @@ from common.api import ClusterStatus
 from common.events import encode, parse
 
 if TYPE_CHECKING:
+    from backend.cluster.worker import Read
     from backend.history import History
 
 PATIENCE = 5.0
@@ -27,8 +28,21 @@ PATIENCE = 5.0
 class Cluster:
     """What this server has to do with it. Lives on the event loop."""
 
-    def __init__(self, settings: Settings, bus: SharedBus, history: "History") -> None:
+    def __init__(
+        self, settings: Settings, bus: SharedBus, history: "History", read: "Read | None" = None
+    ) -> None:
+        """Take part from now on.
+
+        Args:
+            settings: which Redis, and which cluster.
+            bus: what is told here.
+            history: what was said here.
+            read: reads a recording here; None takes none.
+
+        """
+        from backend.cluster.jobs import Asking
         from backend.cluster.link import Link
+        from backend.cluster.worker import Worker
 
         self.bus = bus
         self.name = settings.cluster
@@ -36,9 +50,18 @@ class Cluster:
         self._redis = connected(settings.redis_url)
         self.log = Log(self._redis, keys)
         self._link = Link(settings.redis_url, keys, bus, history)
+        self.asking = Asking(self._redis, keys)
+        self.worker = Worker(settings.redis_url, keys, bus.server_id, read) if read else None
+
+    async def leave(self, seconds: float) -> None:
+        """Take no more recordings; wait, for so long at most, for those in hand."""
+        if self.worker:
+            await self.worker.leave(seconds)
 
     async def close(self) -> None:
         """Take part no longer."""
+        if self.worker:
+            await self.worker.close()
         await self._link.close()
         await self._redis.aclose()
 
@@ -52,6 +75,7 @@ class Cluster:
             waiting=len(bus.waiting),
             lost=bus.lost,
             round_trip=bus.round_trip,
+            jobs=self.worker.busy if self.worker else 0,
         )
 
     async def catch_up(self, since: int | None) -> None:

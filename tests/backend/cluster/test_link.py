@@ -260,8 +260,10 @@ async def test_a_strangers_entry_is_passed_over(tmp_path: Path) -> None:
             async with Redis(port=redis.port) as direct:
                 await direct.xadd("stt:test:events", {"text": "hi"}, id=f"{a.floor + 5}-0")
                 await direct.xadd(
-                    "stt:test:events", {"origin": "x", "n": "1", "event": "no JSON"}
-                , id=f"{a.floor + 6}-0")
+                    "stt:test:events",
+                    {"origin": "x", "n": "1", "event": "no JSON"},
+                    id=f"{a.floor + 6}-0",
+                )
             says(a, "a", 1)
             assert await hearing.have(1) == [(a.floor + 7, "a 0")]
 
