@@ -151,7 +151,8 @@ class Worker:
                 await self._redis.xack(self._keys.jobs, GROUP, task.entry)
                 await self._redis.xdel(self._keys.jobs, task.entry)
                 return
-            self.done += await self._answer_with(task, outcome)
+            answered = await self._answer_with(task, outcome)
+            self.done += answered
         except Exception as error:  # Whatever the driver raises: then it is another's.
             log.warning("cluster: a job isn't answered: %s", error)
 
@@ -209,6 +210,6 @@ def _given_up() -> Outcome:
     return Outcome(
         status=500,
         error="Recording given up",
-        details=f"{TRIES} servers stopped while they read it; send it in parts, or encoded otherwise",
+        details=f"{TRIES} servers stopped while they read it; try it in parts, or encoded anew",
         given_up=True,
     )

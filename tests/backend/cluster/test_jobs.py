@@ -1,4 +1,4 @@
-"""Recordings by way of a real Redis: taken by who is free, taken over from the dead, answered once."""
+"""Recordings by way of a real Redis: read by who is free, finished for the dead, answered once."""
 
 import asyncio
 import io
@@ -15,6 +15,7 @@ from backend.cluster.keys import Keys
 from backend.cluster.worker import Read, Worker
 from backend.problems import Problem, missing, unreadable_audio
 from backend.recordings import Job
+from backend.sinks.redis import connected
 from common.api import Transcript
 from common.profile import TranscriptionPart, VadPart
 from tests.backend.history.made import until
@@ -63,8 +64,8 @@ async def working(redis: Outside, name: str, read: Read) -> AsyncIterator[Worker
 
 @asynccontextmanager
 async def asking(redis: Outside) -> AsyncIterator[Callable[[str], Awaitable[Transcript | None]]]:
-    async with Redis(port=redis.port) as direct:
-        made = Asking(direct, KEYS)
+    async with connected(f"redis://127.0.0.1:{redis.port}") as client:
+        made = Asking(client, KEYS)
         yield lambda said: made.ask(JOB, io.BytesIO(said.encode()))
 
 
@@ -87,7 +88,11 @@ async def test_each_recording_is_answered_with_its_own_words() -> None:
             for number, answer in enumerate(answers):
                 assert answer
                 assert answer.text == f"{answer.engine}: {number}"
-            assert one.done + two.done == 20
+
+            async def done() -> int:
+                return one.done + two.done
+
+            await until(done, lambda count: count == 20)
             assert await is_tidy(redis)
 
 
@@ -127,8 +132,10 @@ async def test_a_dead_servers_job_is_done_by_another(monkeypatch: pytest.MonkeyP
 async def test_a_slow_servers_job_stays_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker, "DEAD", 0.5)
     monkeypatch.setattr(worker, "BEAT", 0.05)
+    begun = asyncio.Event()
 
     async def slowly(job: Job, file: IO[bytes]) -> Transcript:
+        begun.set()
         await asyncio.sleep(2.5)  # The others look every two seconds.
         return await reads("slow")(job, file)
 
@@ -136,11 +143,7 @@ async def test_a_slow_servers_job_stays_its_own(monkeypatch: pytest.MonkeyPatch)
         async with working(redis, "slow", slowly), asking(redis) as ask:
             answer = asyncio.create_task(ask("hello"))
 
-            async def taken() -> bool:
-                async with Redis(port=redis.port) as direct:
-                    return bool((await direct.xinfo_groups(KEYS.jobs))[0]["pending"])
-
-            await until(taken, bool)
+            await begun.wait()
             async with working(redis, "greedy", reads("greedy")) as greedy:
                 transcript = await answer
                 assert transcript
