@@ -10,7 +10,6 @@ from typing import Any
 import httpx
 import pytest
 
-from backend.cluster import worker
 from common.client import Client
 from common.events import Event, Transcription, Welcome
 from common.problems import ClientError
@@ -24,6 +23,7 @@ pytestmark = needs_redis
 
 SAID = pcm(SOUNDS / "hello-world.flac") + silence(1) + pcm(SOUNDS / "turn-the-lights-on.flac")
 CONFIG: dict[str, Any] = {**SPHINX, "vad": {"min_silence_duration": 0.2}}
+REPEATED = 4
 STATUS = "/api/v1/system/status"
 
 
@@ -113,39 +113,37 @@ async def speak_on_and_on(url: str, said: list[Event]) -> None:
         pass
 
 
-@pytest.mark.parametrize("rounds", [3])
-async def test_who_was_with_a_killed_server_resumes_on_the_other(rounds: int) -> None:
-    for _ in range(rounds):
-        with redis_server() as redis, servers(redis.port) as (one, two):
-            said_there: list[Event] = []
-            said_here: list[Event] = []
-            async with (
-                Client([one.url, two.url]) as hopping,
-                Client(two.url) as staying,
-                Following.of(hopping) as hopped,
-                Following.of(staying) as stayed,
-            ):
-                await until(_ready(hopped, stayed), bool)
-                speaking = asyncio.create_task(speak_on_and_on(one.url, said_there))
-                there = asyncio.create_task(speak_on_and_on(two.url, said_here))
-                await hopped.have(8)
-                one.stop(signal.SIGKILL)
-                await speaking
-                before = len(hopped.finals)
-                await hopped.have(before + 4)
-                two.stop(signal.SIGTERM)
-                await there
-            assert [welcome.server_id for welcome in hopped.welcomes[:2]] == [
-                hopped.welcomes[0].server_id,
-                stayed.welcomes[0].server_id,
-            ]
-            assert not any(welcome.gap for welcome in hopped.welcomes)
-            begin = min(final.seq or 0 for final in hopped.finals)
-            everything = [final for final in stayed.finals if (final.seq or 0) >= begin]
-            count = min(len(everything), len(hopped.finals))
-            assert hopped.finals[:count] == everything[:count], "none missing, none twice"
-            told = {final.seq for final in finals(said_there)}
-            assert told <= {final.seq for final in stayed.finals}
+async def test_who_was_with_a_killed_server_resumes_on_the_other() -> None:
+    with redis_server() as redis, servers(redis.port) as (one, two):
+        said_there: list[Event] = []
+        said_here: list[Event] = []
+        async with (
+            Client([one.url, two.url]) as hopping,
+            Client(two.url) as staying,
+            Following.of(hopping) as hopped,
+            Following.of(staying) as stayed,
+        ):
+            await until(_ready(hopped, stayed), bool)
+            speaking = asyncio.create_task(speak_on_and_on(one.url, said_there))
+            there = asyncio.create_task(speak_on_and_on(two.url, said_here))
+            await hopped.have(8)
+            one.stop(signal.SIGKILL)
+            await speaking
+            before = len(hopped.finals)
+            await hopped.have(before + 4)
+            two.stop(signal.SIGTERM)
+            await there
+        assert [welcome.server_id for welcome in hopped.welcomes[:2]] == [
+            hopped.welcomes[0].server_id,
+            stayed.welcomes[0].server_id,
+        ]
+        assert not any(welcome.gap for welcome in hopped.welcomes)
+        begin = min(final.seq or 0 for final in hopped.finals)
+        everything = [final for final in stayed.finals if (final.seq or 0) >= begin]
+        count = min(len(everything), len(hopped.finals))
+        assert hopped.finals[:count] == everything[:count], "none missing, none twice"
+        told = {final.seq for final in finals(said_there)}
+        assert told <= {final.seq for final in stayed.finals}
 
 
 def _ready(*all_: Following) -> Any:
@@ -157,10 +155,10 @@ def _ready(*all_: Following) -> Any:
 
 async def test_an_upload_in_a_killed_servers_hands_is_finished_by_another(tmp_path: Path) -> None:
     big = tmp_path / "big.pcm"
-    big.write_bytes(b"".join([SAID, silence(1)] * 60))
+    big.write_bytes(b"".join([SAID, silence(1)] * REPEATED))
     with redis_server() as redis, servers(redis.port, 3) as (one, two, three):
         running_servers = {one: "", two: "", three: ""}
-        async with Client(three.url) as client, httpx.AsyncClient(timeout=60) as http:
+        async with Client(three.url) as client, httpx.AsyncClient(timeout=110) as http:
 
             async def upload() -> dict[str, Any]:
                 answer = await http.post(
@@ -194,10 +192,9 @@ async def test_an_upload_in_a_killed_servers_hands_is_finished_by_another(tmp_pa
             del running_servers[reading]
             heir = (await until(at_it, bool))[0]
             assert heir is not reading
-            transcript = await asyncio.wait_for(asked, 60)
-            assert len(transcript["segments"]) >= 60
+            transcript = await asked
+            assert len(transcript["segments"]) >= REPEATED
             assert "taken over" in heir.log
-            assert worker.DEAD <= 10
 
 
 @pytest.mark.parametrize(
