@@ -94,6 +94,12 @@ class Bus:
         if event.seq is not None:
             self._numbered = event.seq
             written = self._keeper.keep(event, sound) if self._keeper else None
+        self._in_turn(event, encoded, written)
+
+    def _in_turn(
+        self, event: Event, encoded: Encoded, written: "asyncio.Future[None] | None"
+    ) -> None:
+        """Tell an event once it and those before it are written."""
         if isinstance(event, Level) or (written is None and not self._line):
             self._deliver(event, encoded)
             return

@@ -169,6 +169,7 @@ async def _leave(parts: Parts) -> None:
     await asyncio.gather(
         parts.sessions.leave(parts.settings.leave_seconds),
         parts.wait_for_uploads(parts.settings.leave_seconds),
+        parts.stop_helping(parts.settings.leave_seconds),
     )
     await parts.bus.settle()
     parts.bus.close()
