@@ -12,7 +12,7 @@ import asyncio
 import time
 import uuid
 from collections import deque
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -136,9 +136,11 @@ class Bus:
         if self._late:
             self._loop.call_later(LATER, self._pump)
 
-    def attach(self, subscription: Subscription, outlet: Outlet) -> None:
-        """Have a subscription's events written to an outlet, what waits for it first."""
-        subscription.attach(outlet)
+    def attach(
+        self, subscription: Subscription, outlet: Outlet, first: Sequence[Event] = ()
+    ) -> None:
+        """Have these events, then a subscription's written to an outlet."""
+        subscription.attach(outlet, first)
         self._behind(subscription)
 
     def forget(self, numbers: Set[int]) -> None:

@@ -11,7 +11,7 @@ can't take waits and is written later (`pump`). Without one the subscription is 
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -101,6 +101,7 @@ class Subscription:
         self._closed = False
         self._overrun = asyncio.Event()
         self._outlet: Outlet | None = None
+        self._ended = False
         self._took = 0.0
 
     @property
@@ -137,16 +138,23 @@ class Subscription:
 
     def reply(self, event: Event) -> None:
         """Tell an event to this subscriber alone."""
-        if self._closed and self._outlet:
+        if self._ended:
             return  # It was told the end already.
         self._replies += 1
         self._queue(("reply", self._replies), Encoded(encode(event)), 1)
         self.pump(self._took)
 
-    def attach(self, outlet: Outlet) -> None:
-        """From now on write to an outlet, what waits first."""
+    def attach(self, outlet: Outlet, first: Sequence[Event] = ()) -> None:
+        """From now on write to an outlet: these events, then what waits."""
         self._outlet = outlet
         self._took = asyncio.get_running_loop().time()
+        waiting = self._waiting
+        self._waiting = OrderedDict()
+        for number, event in enumerate(first):
+            self._waiting["first", number] = Encoded(encode(event))
+        self._waiting.update(waiting)
+        if self._overrun.is_set():
+            self._end(too_slow=True)
         self.pump(self._took)
 
     def pump(self, now: float) -> bool:
@@ -156,7 +164,7 @@ class Subscription:
             now: the loop's time.
 
         """
-        if self._outlet is None or self._overrun.is_set():
+        if self._outlet is None or self._ended:
             return False
         while self._waiting and not self._outlet.full:
             self._outlet.write(self._next())
@@ -164,7 +172,7 @@ class Subscription:
         if not self._waiting:
             self._took = now
             if self._closed:
-                self._outlet.end(too_slow=False)
+                self._end(too_slow=False)
         elif now - self._took > PATIENCE:
             self._overrun_it()
         return bool(self._waiting)
@@ -213,9 +221,14 @@ class Subscription:
         self._overrun.set()
         self._dropped.slow_clients += 1
         if self._outlet:
-            self._waiting.clear()
-            self._kept = 0
-            self._outlet.end(too_slow=True)
+            self._end(too_slow=True)
+
+    def _end(self, *, too_slow: bool) -> None:
+        self._ended = True
+        self._waiting.clear()
+        self._kept = 0
+        if self._outlet:
+            self._outlet.end(too_slow=too_slow)
 
     def _supersede(self, key: Key, kind: str) -> None:
         if self._waiting.pop(key, None) is not None:
