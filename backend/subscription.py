@@ -50,12 +50,8 @@ class Encoded:
 class Outlet(Protocol):
     """Where events go without waiting."""
 
-    @property
-    def full(self) -> bool:
-        """Whether the peer takes less than it is sent."""
-
-    def write(self, encoded: Encoded) -> None:
-        """Send an event."""
+    def take(self, encoded: Encoded) -> bool:
+        """Send an event; False if the peer takes less than it is sent."""
 
     def end(self, *, too_slow: bool) -> None:
         """Send no more, and say why."""
@@ -77,6 +73,9 @@ class Wanted:
         if self.names is not None and event.event not in self.names:
             return False
         return self.session is None or event.session_id == self.session
+
+
+EVERYTHING = Wanted()
 
 
 @dataclass
@@ -105,6 +104,16 @@ class Subscription:
         self._took = 0.0
 
     @property
+    def wanted(self) -> Wanted:
+        """Which events it is told."""
+        return self._wanted
+
+    @wanted.setter
+    def wanted(self, wanted: Wanted) -> None:
+        self._wanted = wanted
+        self._picky = wanted != EVERYTHING
+
+    @property
     def too_slow(self) -> bool:
         """Whether more durable events wait than may; it must come back and resume."""
         return self._overrun.is_set()
@@ -119,10 +128,12 @@ class Subscription:
 
         Returns whether it waits for `pump`.
         """
-        if self._closed or self._overrun.is_set() or not self.wanted.matches(event):
+        if self._picky and not self._wanted.matches(event):
             return False
-        if self._outlet and not self._waiting and not self._outlet.full:
-            self._outlet.write(encoded)
+        # Of all here the most called: once for each event and client.
+        if not self._waiting and self._outlet and not self._ended and self._outlet.take(encoded):
+            return False
+        if self._closed or self._overrun.is_set():
             return False
         if isinstance(event, Transcription):
             self._supersede(("partial", event.utterance_id), "partials")
@@ -166,8 +177,8 @@ class Subscription:
         """
         if self._outlet is None or self._ended:
             return False
-        while self._waiting and not self._outlet.full:
-            self._outlet.write(self._next())
+        while self._waiting and self._outlet.take(next(iter(self._waiting.values()))):
+            self._next()
             self._took = now
         if not self._waiting:
             self._took = now

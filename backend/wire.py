@@ -36,7 +36,7 @@ PING = Frame(Opcode.PING, b"").serialize(mask=False)
 
 
 class Wire:
-    """One client's transport. Nothing waits here: who writes looks at `full` first."""
+    """One client's transport. Nothing waits here but what the transport keeps."""
 
     __slots__ = ("_asked", "_ending", "_handle", "_stream", "_transport", "heard")
 
@@ -50,10 +50,12 @@ class Wire:
         self._handle = stream.handle
         stream.handle = self._hear
 
-    @property
-    def full(self) -> bool:
-        """Whether the client takes less than it is sent."""
-        return self._transport.get_write_buffer_size() > FULL
+    def take(self, frame: bytes) -> bool:
+        """Write a frame; False if the client takes less than it is sent."""
+        if self._transport.get_write_buffer_size() > FULL:
+            return False
+        self.write(frame)
+        return True
 
     def write(self, frame: bytes) -> None:
         """Send it, or have it wait in the transport; nothing follows a close frame."""

@@ -41,12 +41,8 @@ class Direct:
         self._socket = socket
         self._wire = wire
 
-    @property
-    def full(self) -> bool:
-        return self._wire.full
-
-    def write(self, encoded: Encoded) -> None:
-        self._wire.write(encoded.frame)
+    def take(self, encoded: Encoded) -> bool:
+        return self._wire.take(encoded.frame)
 
     def end(self, *, too_slow: bool) -> None:
         self._socket.closed = True
@@ -64,11 +60,12 @@ class Public:
 
     @property
     def full(self) -> bool:
+        """Whether a call waits."""
         return self._going_on is not None
 
-    def write(self, encoded: Encoded) -> None:
-        if self._ended:
-            return
+    def take(self, encoded: Encoded) -> bool:
+        if self._going_on or self._ended:
+            return self._ended
         try:
             rest = begun(self._socket.text(encoded.text))
         except Exception:
@@ -77,6 +74,7 @@ class Public:
         else:
             if rest:
                 self._go_on(rest)
+        return True
 
     def end(self, *, too_slow: bool) -> None:
         if too_slow and self._going_on:

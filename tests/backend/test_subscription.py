@@ -21,16 +21,15 @@ class Tap:
         self.ends: list[bool] = []
 
     @property
-    def full(self) -> bool:
-        return len(self.written) >= self.room
-
-    @property
     def said(self) -> list[str]:
         return [event.get("text", event["event"]) for event in self.written]
 
-    def write(self, encoded: Encoded) -> None:
+    def take(self, encoded: Encoded) -> bool:
         assert not self.ends, "nothing follows the end"
+        if len(self.written) >= self.room:
+            return False
         self.written.append(json.loads(encoded.text))
+        return True
 
     def end(self, *, too_slow: bool) -> None:
         self.ends.append(too_slow)

@@ -88,11 +88,12 @@ async def test_a_frame_is_written_as_it_is(wire: Wire, transport: Transport) -> 
     assert transport.written == [HELLO]
 
 
-async def test_full_is_what_is_over_the_bound(wire: Wire, transport: Transport) -> None:
+async def test_what_is_over_the_bound_is_not_taken(wire: Wire, transport: Transport) -> None:
     transport.waiting = FULL
-    assert not wire.full
+    assert wire.take(HELLO)
     transport.waiting += 1
-    assert wire.full
+    assert not wire.take(HELLO)
+    assert transport.written == [HELLO]
 
 
 async def test_nothing_is_written_to_a_connection_that_is_lost(

@@ -56,8 +56,8 @@ async def free(outlet: Public) -> None:
 async def test_what_need_not_wait_is_sent_without_a_task(peer: Peer) -> None:
     outlet = made(peer, asyncio.timeout(None))
     before = asyncio.all_tasks()
-    outlet.write(Encoded("one"))
-    outlet.write(Encoded("two"))
+    outlet.take(Encoded("one"))
+    outlet.take(Encoded("two"))
     assert asyncio.all_tasks() == before
     assert peer.said == ["one", "two"]
 
@@ -66,11 +66,11 @@ async def test_what_waits_goes_on_in_a_task_and_is_full_until_then(peer: Peer) -
     async with asyncio.timeout(None) as limit:
         outlet = made(peer, limit)
         peer.takes.clear()
-        outlet.write(Encoded("one"))
-        assert outlet.full
+        assert outlet.take(Encoded("one"))
+        assert not outlet.take(Encoded("not yet"))
         peer.takes.set()
         await free(outlet)
-        outlet.write(Encoded("two"))
+        outlet.take(Encoded("two"))
     assert peer.said == ["one", "two"]
 
 
@@ -78,7 +78,7 @@ async def test_leaving_waits_for_the_last_event(peer: Peer) -> None:
     async with asyncio.timeout(None) as limit:
         outlet = made(peer, limit)
         peer.takes.clear()
-        outlet.write(Encoded("one"))
+        outlet.take(Encoded("one"))
         outlet.end(too_slow=False)
         outlet.end(too_slow=False)
         peer.takes.set()
@@ -92,10 +92,10 @@ async def test_who_is_stuck_is_told_that_it_is_too_slow(peer: Peer) -> None:
     async with asyncio.timeout(None) as limit:
         outlet = made(peer, limit)
         peer.takes.clear()
-        outlet.write(Encoded("one"))
+        outlet.take(Encoded("one"))
         outlet.end(too_slow=True)
         await asyncio.wait_for(peer.closed.wait(), 5)
-        outlet.write(Encoded("two"))
+        outlet.take(Encoded("two"))
         peer.takes.set()
         await free(outlet)
     assert peer.said == ["one", TRY_LATER]
@@ -107,8 +107,8 @@ async def test_an_event_that_cannot_be_sent_is_not_lost_in_silence(
     async with asyncio.timeout(None) as limit:
         outlet = made(peer, limit)
         peer.fault = RuntimeError("broken")
-        outlet.write(Encoded("one"))
-        outlet.write(Encoded("two"))
+        outlet.take(Encoded("one"))
+        outlet.take(Encoded("two"))
         await free(outlet)
     assert peer.said == [OUR_FAULT]
     assert caplog.text.count("broken") == 1
