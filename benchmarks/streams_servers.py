@@ -1,4 +1,4 @@
-"""The servers that `benchmarks.streams` compares; each prints its port.
+"""The servers that `benchmarks.streams` and `benchmarks.rest` compare; each prints its port.
 
     python -m benchmarks.streams_servers ours|fastapi|ours-stops|fastapi-stops
 
@@ -6,7 +6,9 @@ Those that stop take a client's first frame and read no more.
 """
 
 import asyncio
+import base64
 import sys
+import time
 from typing import Any
 
 import numpy as np
@@ -50,6 +52,7 @@ async def seed(*, stops: bool = False) -> None:
     from backend.hearing.vad import make
 
     app = FastAPI()
+    _answer_requests(app)
 
     @app.websocket("/api/v1/audio")
     async def audio(socket: WebSocket) -> None:
@@ -70,12 +73,30 @@ async def seed(*, stops: bool = False) -> None:
         except WebSocketDisconnect:
             pass
 
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", backlog=16_384))
+    config = uvicorn.Config(app, port=0, log_level="error", backlog=16_384, access_log=False)
+    server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
     while not server.started:  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     print(server.servers[0].sockets[0].getsockname()[1], flush=True)
     await serving
+
+
+def _answer_requests(app: Any) -> None:
+    from fastapi import HTTPException
+
+    from common.api import Health, TranscribeRequest
+
+    began = time.monotonic()
+
+    @app.get("/health")
+    async def health() -> Health:
+        return Health(version="1", connections=0, uptime=round(time.monotonic() - began, 3))
+
+    @app.post("/api/v1/transcription/transcribe")
+    async def transcribe(wish: TranscribeRequest) -> Health:
+        sound = base64.b64decode(wish.audio_data, validate=True)
+        raise HTTPException(404, f"no session {wish.session_id!r} for {len(sound)} bytes")
 
 
 def _level(thing: Any) -> str:
