@@ -114,6 +114,8 @@ class Socket:
 
     async def fail(self, problem: Problem, code: int = OUR_FAULT) -> None:
         """Tell the peer what went wrong and close."""
+        if self.closed:
+            return
         if not self.accepted:
             await self.deny(problem)
             return
@@ -128,10 +130,15 @@ class Socket:
         await self.close(code, problem.error)
 
     async def close(self, code: int = NORMAL, reason: str = "") -> None:
-        if not self.closed:
-            self.closed = True
-            # A close frame holds at most 123 bytes of reason.
-            await self._send({"type": "websocket.close", "code": code, "reason": reason[:60]})
+        """Close; one who takes nothing (`TRY_LATER`) isn't waited for, where there is a wire."""
+        if self.closed:
+            return
+        self.closed = True
+        reason = reason[:60]  # A close frame holds at most 123 bytes of it.
+        if self.wire and code == TRY_LATER:
+            self.wire.close(code, reason)
+        else:
+            await self._send({"type": "websocket.close", "code": code, "reason": reason})
 
     async def see_off(self) -> None:
         """Read on after the close until the peer is gone.

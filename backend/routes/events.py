@@ -54,12 +54,10 @@ async def serve_events(socket: Socket, here: Parts) -> None:
         past, gap = await _past(here, since, oldest)
         past = [event for event in past if wanted.matches(event)]
         update = {"gap": gap, "from_history": len(past)}
-        await socket.tell(welcome.model_copy(update=update))
-        for event in past:
-            await socket.tell(event)
+        first = [welcome.model_copy(update=update), *past]
         with suppress(TimeoutError):
             async with asyncio.timeout(None) as limit:
-                here.bus.attach(subscription, outlet(socket, limit))
+                here.bus.attach(subscription, outlet(socket, limit), first)
                 await _obey(socket, subscription)
 
 
