@@ -6,7 +6,7 @@ told, they are told through their own programs.
 
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -20,11 +20,15 @@ FINISHING = 5
 REFUSED = 2
 """The exit code for settings that can't be: starting again doesn't help."""
 
-Run = Callable[[Sequence[str]], int]
-
 
 class ServiceError(Exception):
     """It could not be done. The text says why, and what helps."""
+
+
+class Run(Protocol):
+    """Runs a program of the system's, as `run` does."""
+
+    def __call__(self, arguments: Sequence[str], /, *, quiet: bool = False) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +65,8 @@ class Keeper(Protocol):
     advice: str
     """What is good to know after an install."""
 
-    def check(self, *, installing: bool = False) -> None:
-        """See whether it is there and may be told, and could start what is installed."""
+    def check(self, *, changing: bool = False) -> None:
+        """See whether it is there, and may be told to change something."""
 
     def files(self, settings: Settings, variables: dict[str, str]) -> list[File]:
         """Return what has to be written: the service first, then what it needs."""
@@ -71,7 +75,7 @@ class Keeper(Protocol):
         """Return where those files are."""
 
     def prepare(self, settings: Settings) -> None:
-        """Make the folders that it needs to start. Raises `OSError`."""
+        """See that what is installed could start, and make its folders. Raises `OSError` too."""
 
     def start(self) -> None:
         """Start what was written, now and from now on; one that runs is replaced."""
@@ -95,10 +99,16 @@ def starter() -> list[str]:
     return [str(script)] if script.is_file() else [sys.executable, "-m", "backend"]
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Run a program of the system's; return its exit code. Raises `ServiceError`."""
+def run(arguments: Sequence[str], /, *, quiet: bool = False) -> int:
+    """Run a program of the system's; return its exit code. Raises `ServiceError`.
+
+    Args:
+        arguments: the program and what it is told.
+        quiet: keep what it says to ourselves.
+
+    """
     try:
-        return subprocess.run(arguments, check=False).returncode
+        return subprocess.run(arguments, check=False, capture_output=quiet).returncode
     except FileNotFoundError:
         raise ServiceError(f"{arguments[0]} is not on this machine") from None
     except KeyboardInterrupt:

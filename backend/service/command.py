@@ -91,7 +91,7 @@ def show(files: list[File]) -> int:
 
 def install(keeper: Keeper, files: list[File], settings: Settings, sure: Question) -> int:
     """Write the files and have the service started. Raises `ServiceError` or `OSError`."""
-    keeper.check(installing=True)
+    keeper.check(changing=True)
     _refuse_strangers([file.path for file in files], sure)
     keeper.prepare(settings)
     for file in reversed(files):
@@ -104,7 +104,7 @@ def install(keeper: Keeper, files: list[File], settings: Settings, sure: Questio
 
 def uninstall(keeper: Keeper, sure: Question) -> int:
     """Stop the service and remove its files. Raises `ServiceError` or `OSError`."""
-    keeper.check()
+    keeper.check(changing=True)
     places = [path for path in keeper.places() if path.exists()]
     if not places:
         raise ServiceError("no service is installed; the system's is named with --system")

@@ -75,7 +75,7 @@ class Launchd:
         self._run = run
         self._domain = f"gui/{os.getuid()}"
 
-    def check(self, *, installing: bool = False) -> None:
+    def check(self, *, changing: bool = False) -> None:
         if not os.getuid():
             raise ServiceError("an agent is a user's: say it as the user who logs in, without sudo")
 
@@ -94,12 +94,13 @@ class Launchd:
         self._log.touch(mode=0o600)
 
     def start(self) -> None:
-        if self._is_loaded():
-            self.stop()
+        self.stop()
         told(self._run, "launchctl", "enable", f"{self._domain}/{LABEL}")
         told(self._run, "launchctl", "bootstrap", self._domain, str(self._plist))
 
     def stop(self) -> None:
+        if not self._is_loaded():
+            return
         told(self._run, "launchctl", "bootout", f"{self._domain}/{LABEL}")
         # bootout returns before the server has ended, and bootstrap fails until then.
         for _ in range(150):
@@ -119,4 +120,4 @@ class Launchd:
         return self._run(["tail", "-n", str(lines), *(["-F"] if follow else []), str(self._log)])
 
     def _is_loaded(self) -> bool:
-        return not self._run(["launchctl", "list", LABEL])
+        return not self._run(["launchctl", "list", LABEL], quiet=True)

@@ -161,16 +161,14 @@ class Systemd:
         self._environment = (etc if system else user) / APP / "service.env"
         self.advice = _SYSTEMS_ADVICE if system else _USERS_ADVICE
 
-    def check(self, *, installing: bool = False) -> None:
+    def check(self, *, changing: bool = False) -> None:
         if not self._booted.is_dir():
             raise ServiceError(
                 "this machine doesn't run systemd (a container?): start `stt-server serve` itself, "
                 "or see the Containerfile"
             )
-        if self._system and os.geteuid():
+        if self._system and changing and os.geteuid():
             raise ServiceError("--system wants root's rights: say it with sudo")
-        if self._system and installing:
-            _check_program(Path(sys.prefix), Path(sys.executable), Path(__file__))
 
     def files(self, settings: Settings, variables: dict[str, str]) -> list[File]:
         if self._system:
@@ -191,8 +189,11 @@ class Systemd:
         return [self._unit, self._environment]
 
     def prepare(self, settings: Settings) -> None:
-        # What a unit may write to is there when it starts; the system's makes its own.
-        for folder in [] if self._system else _writable(settings):
+        if self._system:
+            _check_program(Path(sys.prefix), Path(sys.executable), Path(__file__))
+            return
+        # What a unit may write to has to be there when it starts; the system's makes its own.
+        for folder in _writable(settings):
             folder.mkdir(parents=True, exist_ok=True)
 
     def start(self) -> None:

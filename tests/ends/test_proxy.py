@@ -157,7 +157,8 @@ async def test_callers_behind_it_have_a_limit_each(behind: Behind) -> None:
         # Bound to an address of its own, as another machine would be.
         transport = httpx.AsyncHTTPTransport(local_address=address)
         async with httpx.AsyncClient(transport=transport, base_url=behind.url) as http:
-            answers = [await http.get("/api/v1/system/status") for _ in range(times)]
+            asked = (http.get("/api/v1/system/status") for _ in range(times))
+            answers = await asyncio.gather(*asked)
             return [answer.status_code for answer in answers]
 
     assert 429 in await ask("127.0.0.2", 200)

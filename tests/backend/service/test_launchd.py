@@ -83,7 +83,7 @@ def test_a_daemon_would_have_no_microphone() -> None:
 def test_one_that_runs_ends_before_it_is_started_anew(tmp_path: Path) -> None:
     asked: list[str] = []
 
-    def run(arguments: Sequence[str]) -> int:
+    def run(arguments: Sequence[str], /, *, quiet: bool = False) -> int:
         asked.append(arguments[1])
         # It ends at the second look after it was told to.
         return int(arguments[1] == "list" and asked.count("list") > 2)
@@ -94,9 +94,25 @@ def test_one_that_runs_ends_before_it_is_started_anew(tmp_path: Path) -> None:
     assert asked == ["list", "bootout", "list", "list", "enable", "bootstrap"]
 
 
+def test_one_that_does_not_run_can_be_removed(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def run(arguments: Sequence[str], /, *, quiet: bool = False) -> int:
+        asked.append(arguments[1])
+        return 1
+
+    Launchd(system=False, home=tmp_path, run=run).stop()
+    assert asked == ["list"]
+
+
 def test_its_log_is_the_file_that_launchd_writes(tmp_path: Path) -> None:
     asked: list[list[str]] = []
-    keeper = Launchd(system=False, home=tmp_path, run=lambda it: asked.append(list(it)) or 0)
+
+    def run(arguments: Sequence[str], /, *, quiet: bool = False) -> int:
+        asked.append(list(arguments))
+        return 0
+
+    keeper = Launchd(system=False, home=tmp_path, run=run)
     with pytest.raises(ServiceError, match="no log yet"):
         keeper.logs(5, follow=False)
     keeper.prepare(Settings())

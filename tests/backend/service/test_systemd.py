@@ -24,7 +24,7 @@ class Asked:
         self.commands: list[list[str]] = []
         self._code = code
 
-    def __call__(self, arguments: Sequence[str]) -> int:
+    def __call__(self, arguments: Sequence[str], /, *, quiet: bool = False) -> int:
         self.commands.append(list(arguments))
         return self._code
 
@@ -112,6 +112,15 @@ def test_no_secret_stands_in_what_everyone_may_read(tmp_path: Path, system: bool
 def test_a_system_unit_refuses_folders_that_its_user_could_not_write_to(tmp_path: Path) -> None:
     with pytest.raises(ServiceError, match="leave out STT_SERVER_DATA_DIR"):
         Systemd(system=True).files(Settings(), {"STT_SERVER_DATA_DIR": "/home/x"})
+
+
+def test_a_system_unit_needs_a_program_that_everyone_may_get_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "closed").mkdir(mode=0o700)
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "closed" / "venv"))
+    with pytest.raises(ServiceError, match=r"may not look into .*: install Realtime MLX STT"):
+        Systemd(system=True).prepare(Settings())
 
 
 def test_a_machine_without_systemd_is_told_apart(tmp_path: Path) -> None:
