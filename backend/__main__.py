@@ -1,4 +1,4 @@
-"""``stt-server``: serve, transcribe a file, list devices, profiles and models, play the demo."""
+"""``stt-server``: serve, transcribe a file, list devices, profiles and models, keep a service."""
 
 import argparse
 import asyncio
@@ -106,6 +106,11 @@ def _parser() -> argparse.ArgumentParser:
     add_flags(doctor)
     doctor.set_defaults(run=_doctor)
 
+    from backend.service.command import add_commands
+
+    service = commands.add_parser("service", help="have launchd or systemd keep the server running")
+    add_commands(service, _keep)
+
     demo = commands.add_parser("demo", help="play a recording to a server and watch it live")
     demo.add_argument("file", type=Path)
     _add_engine(demo)
@@ -184,6 +189,12 @@ def _remove_model(settings: Settings, given: argparse.Namespace) -> int:
 
 def _doctor(settings: Settings, given: argparse.Namespace) -> int:
     return _examine(settings, given)
+
+
+def _keep(settings: Settings, given: argparse.Namespace) -> int:
+    from backend.service.command import act
+
+    return act(settings, given)
 
 
 def _examine(settings: Settings, given: argparse.Namespace, bad_settings: str = "") -> int:

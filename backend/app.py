@@ -8,6 +8,7 @@ from quart import Quart, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from backend import problems
+from backend.front import Front
 from backend.parts import Parts
 from backend.problems import Problem
 from backend.routes.audio import serve_audio
@@ -50,7 +51,8 @@ def create_app(settings: Settings | None = None) -> Quart:
     _explain(app, settings)
     _live(app, settings)
     endpoints = {path: partial(_with_parts, app, serve) for path, serve in SOCKETS.items()}
-    app.asgi_app = Sockets(app.asgi_app, settings, pace, endpoints)  # type: ignore[assignment,method-assign]
+    inner = Sockets(app.asgi_app, settings, pace, endpoints)
+    app.asgi_app = Front(inner, settings.trusted_proxies)  # type: ignore[assignment,method-assign]
     return app
 
 

@@ -11,8 +11,8 @@ written, so that their order is that of their numbers. Levels, which have neithe
 import asyncio
 import time
 import uuid
-from collections import deque
-from collections.abc import Iterator, Set
+from collections import defaultdict, deque
+from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -61,6 +61,8 @@ class Bus:
         self._line: deque[tuple[Event, Encoded, asyncio.Future[None] | None]] = deque()
         self._held: deque[tuple[Event, Encoded]] = deque(maxlen=HELD)
         self._subscriptions: set[Subscription] = set()
+        self._broad: set[Subscription] = set()
+        self._of_session: defaultdict[str | None, set[Subscription]] = defaultdict(set)
         self._late: set[Subscription] = set()
         self._within = 0
         self._empty = asyncio.Event()
@@ -94,6 +96,12 @@ class Bus:
         if event.seq is not None:
             self._numbered = event.seq
             written = self._keeper.keep(event, sound) if self._keeper else None
+        self._in_turn(event, encoded, written)
+
+    def _in_turn(
+        self, event: Event, encoded: Encoded, written: "asyncio.Future[None] | None"
+    ) -> None:
+        """Tell an event once it and those before it are written."""
         if isinstance(event, Level) or (written is None and not self._line):
             self._deliver(event, encoded)
             return
@@ -120,7 +128,10 @@ class Bus:
             self._held.append((event, encoded))
         if isinstance(event, Transcription) and event.is_final:
             self.recent.append(event)
-        for subscription in self._subscriptions:
+        for subscription in self._broad:
+            if subscription.offer(event, encoded):
+                self._behind(subscription)
+        for subscription in self._of_session.get(event.session_id, ()):
             if subscription.offer(event, encoded):
                 self._behind(subscription)
 
@@ -136,9 +147,11 @@ class Bus:
         if self._late:
             self._loop.call_later(LATER, self._pump)
 
-    def attach(self, subscription: Subscription, outlet: Outlet) -> None:
-        """Have a subscription's events written to an outlet, what waits for it first."""
-        subscription.attach(outlet)
+    def attach(
+        self, subscription: Subscription, outlet: Outlet, first: Sequence[Event] = ()
+    ) -> None:
+        """Have these events, then a subscription's written to an outlet."""
+        subscription.attach(outlet, first)
         self._behind(subscription)
 
     def forget(self, numbers: Set[int]) -> None:
@@ -161,7 +174,12 @@ class Bus:
 
     @contextmanager
     def subscribe(
-        self, wanted: Wanted, since: int | None = None, *, within: bool = False
+        self,
+        wanted: Wanted,
+        since: int | None = None,
+        *,
+        within: bool = False,
+        settled: bool = False,
     ) -> Iterator[Subscription]:
         """Subscribe for the length of a ``with`` block.
 
@@ -170,6 +188,8 @@ class Bus:
             since: queue first what is held and numbered above this, or all of it where the
                 number can't be ours.
             within: it is the server's own, and no connection.
+            settled: it will never want another session's; with hundreds of sessions each of
+                their events is then offered only to those whom it concerns.
 
         """
         subscription = Subscription(wanted, self.dropped)
@@ -180,13 +200,18 @@ class Bus:
             for event, encoded in self._held:
                 if event.seq is not None and event.seq > after:
                     subscription.resume(event, encoded)
+        group = self._of_session[wanted.session] if settled else self._broad
         self._subscriptions.add(subscription)
+        group.add(subscription)
         self._within += within
         self._empty.clear()
         try:
             yield subscription
         finally:
             self._subscriptions.discard(subscription)
+            group.discard(subscription)
+            if settled and not group:
+                self._of_session.pop(wanted.session, None)
             self._within -= within
             if not self._subscriptions:
                 self._empty.set()

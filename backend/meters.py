@@ -90,6 +90,7 @@ class _Reader(Collector):
         )
         yield from self._history()
         yield from self._sinks()
+        yield from self._cluster()
         yield from self._engines()
 
     def _history(self) -> Iterable[Metric]:
@@ -115,6 +116,24 @@ class _Reader(Collector):
             delivered.add_metric([one.name], one.delivered)
             letters.add_metric([one.name], one.letters)
         yield from (up, lag, delivered, letters)
+
+    def _cluster(self) -> Iterable[Metric]:
+        cluster = self._parts.cluster
+        if cluster is None:
+            return
+        now = cluster.status()
+        yield GaugeMetricFamily(
+            "stt_cluster_up", "1 while Redis is reached", int(now.state == "up")
+        )
+        yield GaugeMetricFamily("stt_cluster_waiting", "Events that wait for Redis", now.waiting)
+        yield CounterMetricFamily("stt_cluster_lost", "Events not told, no finals", now.lost)
+        yield GaugeMetricFamily("stt_cluster_jobs", "Recordings of the cluster in hand", now.jobs)
+        if now.round_trip is not None:
+            yield GaugeMetricFamily(
+                "stt_cluster_round_trip_seconds",
+                "Of the newest event, to Redis and back",
+                now.round_trip,
+            )
 
     def _engines(self) -> Iterable[Metric]:
         labels = ["engine", "model"]

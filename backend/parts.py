@@ -6,20 +6,25 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from typing import IO
 
 from quart import current_app
 
 from backend.bus import Bus
+from backend.cluster import Cluster
+from backend.cluster.bus import SharedBus
 from backend.desks import Desks
 from backend.doctor import Doctor
 from backend.hearing.ears import Ears
 from backend.history import History
 from backend.meters import Meters
 from backend.pulls import Pulls
+from backend.reading import wishes
+from backend.recordings import Job, Recording, transcribe
 from backend.sessions import Sessions
 from backend.settings import Settings
 from backend.sinks import Sinks
-from common.api import DoctorReport
+from common.api import DoctorReport, Transcript
 
 
 def _set() -> asyncio.Event:
@@ -43,6 +48,8 @@ class Parts:
     sinks: Sinks
     recordings: ThreadPoolExecutor
     """Where whole recordings are cut up: they may not take the event loop's own threads."""
+    cluster: Cluster | None = None
+    """None for a server on its own."""
     uploads: int = 0
     """Recordings that are being transcribed."""
     _all_read: asyncio.Event = field(default_factory=_set)
@@ -53,7 +60,8 @@ class Parts:
     def of(cls, settings: Settings) -> "Parts":
         """Make them, on the event loop they shall live on."""
         history = History(settings)
-        bus = Bus(history.open(), history)
+        first = history.open()
+        bus = SharedBus(first, history) if settings.cluster else Bus(first, history)
         history.tell, history.forgotten = bus.publish, bus.forget
         ears, meters = Ears(), Meters()
         pulls = Pulls(bus)
@@ -61,7 +69,20 @@ class Parts:
         sessions = Sessions(settings, bus, ears, desks, meters)
         recordings = ThreadPoolExecutor(settings.max_uploads, "recording")
         sinks = Sinks(settings, history, bus)
-        return cls(settings, bus, history, ears, pulls, desks, sessions, meters, sinks, recordings)
+        made = cls(settings, bus, history, ears, pulls, desks, sessions, meters, sinks, recordings)
+        if isinstance(bus, SharedBus):
+            made.cluster = Cluster(settings, bus, history, made.read)
+        return made
+
+    async def read(self, job: Job, file: IO[bytes]) -> Transcript:
+        """Read a recording with this server's engines. Raises `Problem`."""
+        recording = Recording(file, job.format, job.longest)
+        taken = await self.desks.take(job.transcription)
+        try:
+            wish = wishes(job.transcription)
+            return await transcribe(recording, job.vad, wish, taken.desk, self.recordings)
+        finally:
+            self.desks.give_back(taken)
 
     async def close(self) -> None:
         """End every thread."""
@@ -70,6 +91,8 @@ class Parts:
         await self.desks.close()
         await asyncio.to_thread(self.ears.close)
         await self.sinks.close()
+        if self.cluster:
+            await self.cluster.close()
         await asyncio.to_thread(self.history.close)
 
     async def examine(self) -> DoctorReport:
@@ -103,6 +126,11 @@ class Parts:
         """Wait, for so long at most, until no recording is being transcribed."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self._all_read.wait(), seconds)
+
+    async def stop_helping(self, seconds: float) -> None:
+        """Take no more of the cluster's recordings; wait so long for those in hand."""
+        if self.cluster:
+            await self.cluster.leave(seconds)
 
     @property
     def uptime(self) -> float:

@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
+from backend.front import NUMBER
 from common.api import Fault
 from common.profile import faults
 
@@ -146,4 +147,6 @@ def ours(error: BaseException, debug: bool) -> Problem:
     details = "the server failed; its log has the reason"
     if debug:
         details = f"{type(error).__name__}: {error}"
+    if request := NUMBER.get():
+        details += f" (request {request})"
     return Problem(500, "Internal server error", details)

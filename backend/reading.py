@@ -18,6 +18,7 @@ from backend.engines.agreement import Agreement
 from backend.engines.desk import Desk
 from backend.hearing import RATE, Samples
 from backend.hearing.segmenter import Growing, Utterance
+from backend.logs import of_session
 from backend.meters import Meters
 from backend.spare import Spare
 from backend.waking import Waking
@@ -229,7 +230,7 @@ class Reader:
         except (EngineError, Cancelled) as error:
             self._tell(Error(error="Not transcribed", details=str(error)))
         except Exception:
-            log.exception("an utterance of %s was lost", self._session_id)
+            of_session(log, self._session_id).exception("an utterance was lost")
             self._tell(Error(error="Not transcribed", details="a fault of ours: see the log"))
         finally:
             self._agreements.pop(utterance.utterance, None)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 import numpy as np
+from pydantic import BaseModel
 
 from backend.engines import Cancelled, EngineError, Reading, Wishes
 from backend.engines.desk import Desk
@@ -20,7 +21,7 @@ from backend.problems import Problem, bad_request, missing, too_large, unreadabl
 from backend.sources.file import how_it_breaks_off, read_onwards
 from common.api import Segment, Transcript
 from common.events import Word
-from common.profile import VadPart
+from common.profile import TranscriptionPart, VadPart
 
 if TYPE_CHECKING:
     from soundfile import SoundFile
@@ -29,6 +30,17 @@ PIECE = 1024
 """Samples decoded at a time: as much may be lost where a file breaks off."""
 PCM = {"pcm", "pcm_s16le", "s16le", "l16", "raw"}
 """Names of headerless 16 kHz mono 16-bit little-endian PCM."""
+
+
+class Job(BaseModel):
+    """How a recording is to be read."""
+
+    transcription: TranscriptionPart
+    vad: VadPart
+    format: str | None
+    """One of `PCM`, or None to look at the data."""
+    longest: float
+    """Seconds that may be read."""
 
 
 @dataclass

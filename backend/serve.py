@@ -20,6 +20,7 @@ from quart import Quart
 
 from backend.announce import Announcement, wanted
 from backend.app import create_app
+from backend.notify import Overseer
 from backend.parts import Parts
 from backend.problems import Problem
 from backend.settings import Settings
@@ -82,6 +83,7 @@ async def serve(
         made: called with the application before it serves.
 
     """
+    overseer = Overseer(os.environ)
     app = create_app(settings)
     made(app)
     if settings.auth_token and not settings.auth_enabled:
@@ -93,13 +95,16 @@ async def serve(
     _on_signals(asked)
 
     async def until_asked() -> None:
-        log.info("listening on http://%s:%d", f"[{host}]" if ":" in host else host, port)
+        where = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        log.info("listening on %s", where)
+        overseer.ready(where)
         parts: Parts = app.extensions["stt"]
         starting = asyncio.create_task(_start_listening(parts)) if settings.auto_start else None
         announcement = Announcement(settings, port) if wanted(settings) else None
         if announcement:
             announcement.begin()
         await asked.wait()
+        overseer.leaving()
         _end_soon(settings.leave_seconds + PATIENCE)
         if starting:
             starting.cancel()
@@ -164,6 +169,7 @@ async def _leave(parts: Parts) -> None:
     await asyncio.gather(
         parts.sessions.leave(parts.settings.leave_seconds),
         parts.wait_for_uploads(parts.settings.leave_seconds),
+        parts.stop_helping(parts.settings.leave_seconds),
     )
     await parts.bus.settle()
     parts.bus.close()

@@ -31,6 +31,7 @@ from backend.hearing.spotters import Spotter
 from backend.hearing.vad import make, tuned
 from backend.hearing.wake import Spotted, choose
 from backend.hearing.wake import make as make_spotter
+from backend.logs import of_session
 from backend.meters import Meters
 from backend.reading import Reader
 from backend.sound import Sound
@@ -76,6 +77,7 @@ class Session:
         desks: Desks,
     ) -> None:
         self.session_id = session_id
+        self._log = of_session(log, session_id)
         self.name = name
         self.profile = profile
         self.source = source
@@ -121,6 +123,7 @@ class Session:
     async def start(self, ears: Ears) -> None:
         """Listen, once prepared. Raises `SourceError`."""
         self._inlet = ears.open(self, BOUND * self.source.rate)
+        self._log.info("began: %s, profile %s", self.source.name, self.name)
         self._tell(SessionStarted(source=self.source.name, profile=self.name))
         starting = asyncio.ensure_future(asyncio.to_thread(self.source.start, self._inlet))
         try:
@@ -139,7 +142,7 @@ class Session:
         self._spotter = await asyncio.to_thread(make_spotter, part, choice)
         always = self.profile.transcription.auto_start
         self.reader.waking = Waking(part, choice, always=always, tell=self._tell)
-        log.info("session %s: wake word by %s (%s)", self.session_id, choice.name, choice.reason)
+        self._log.info("wake word by %s (%s)", choice.name, choice.reason)
 
     async def stop(self, reason: Reason = "stopped") -> None:
         """Hear no more; finish and deliver what was heard, then return."""
@@ -229,7 +232,7 @@ class Session:
             self._run_out()
         except Exception as error:
             # What broke the hearing breaks it again, and still the session has to end.
-            log.exception("session %s: what was left can't be heard", self.session_id)
+            self._log.exception("what was left can't be heard")
             fault = fault or error
             self.flush()
         self._loop.call_soon_threadsafe(self._wind_up, fault)
@@ -289,10 +292,10 @@ class Session:
         if not self.source.live:
             return  # A file or a client may be silent.
         if fault := self._sound.take(news):
-            log.warning("session %s: %s: %s", self.session_id, fault.error, fault.details)
+            self._log.warning("%s: %s", fault.error, fault.details)
             self._tell(fault)
         else:
-            log.info("session %s: the microphone is heard again", self.session_id)
+            self._log.info("the microphone is heard again")
         if not isinstance(news, Overran):
             self.sound_changed()
 
@@ -318,7 +321,7 @@ class Session:
     def _wind_up(self, fault: Exception | None) -> None:
         if fault:
             self._reason = "failed"
-            log.warning("session %s: %s", self.session_id, fault)
+            self._log.warning("%s", fault)
             self._tell(Error(error="Source failed", details=str(fault), recoverable=False))
         self._ending = self._loop.create_task(self._end())
 
@@ -327,6 +330,7 @@ class Session:
         if self._reason == "failed":
             # Where the hearing failed the source knows nothing of it: let go of the device.
             await asyncio.to_thread(self.source.stop)
+        self._log.info("%s", self._reason)
         self._tell(SessionStopped(reason=self._reason))
         await self._bus.settle()
         self.done.set()

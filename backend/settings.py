@@ -9,13 +9,22 @@ import argparse
 import re
 import secrets
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import platformdirs
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    IPvAnyNetwork,
+    ValidationError,
+)
 
 from backend.secret import key_of
 from common.profile import DEFAULT, NAME
@@ -75,6 +84,8 @@ class Settings(BaseModel):
     """Tell the local network of this server (mDNS), if it listens beyond this machine."""
     cors_origins: Annotated[list[str], BeforeValidator(_listed)] = []
     """Origins of web pages, besides the server's own, that may come in; * allows all."""
+    trusted_proxies: Annotated[list[IPvAnyNetwork], BeforeValidator(_listed)] = []
+    """Addresses or networks of proxies whose X-Forwarded-For is believed."""
     profiles_dir: Path = Path(platformdirs.user_config_dir(APP)) / "profiles"
     """Folder of saved profiles."""
     data_dir: Path = Path(platformdirs.user_data_dir(APP))
@@ -111,6 +122,8 @@ class Settings(BaseModel):
     """A Redis that is told of finals and live events: redis://HOST, rediss:// or unix://."""
     redis_prefix: str = Field("stt:", max_length=100)
     """What the names of its stream and channel begin with."""
+    cluster: str = Field("", pattern=r"^[A-Za-z0-9._-]{0,64}$")
+    """Name shared by servers that are one to their clients, by way of redis_url; empty is none."""
     postgres_url: str = Field("", repr=False)
     """A PostgreSQL that finals are written to: postgresql://USER:PASSWORD@HOST/DATABASE."""
     model_idle_seconds: float = Field(900, ge=0, le=604_800)
@@ -163,6 +176,7 @@ def load(environment: Mapping[str, str], flags: Mapping[str, Any] | None = None)
         raise BadSettings(_explained(error)) from error
     _check_protection(settings)
     _check_sinks(settings)
+    _check_cluster(settings)
     return settings
 
 
@@ -189,6 +203,13 @@ def _check_protection(settings: Settings) -> None:
             f"  STT_SERVER_AUTH_ENABLED=true STT_SERVER_AUTH_TOKEN={secrets.token_urlsafe(24)}\n"
             "or, on a network you trust, say --insecure."
         )
+    if settings.trusted_proxies and not settings.auth_enabled and not settings.insecure:
+        raise BadSettings(
+            "STT_SERVER_TRUSTED_PROXIES is set, so others come in through a proxy, and without a "
+            "token anyone could listen in. Either set a token, for instance this new one:\n"
+            f"  STT_SERVER_AUTH_ENABLED=true STT_SERVER_AUTH_TOKEN={secrets.token_urlsafe(24)}\n"
+            "or, where the proxy lets nobody in whom you don't trust, say --insecure."
+        )
 
 
 def _check_sinks(settings: Settings) -> None:
@@ -208,6 +229,20 @@ def _check_sinks(settings: Settings) -> None:
                 f"{variable(name)} is set but {variable('history')} is false: sinks are told what "
                 "history holds; switch it on, or unset the URL"
             )
+
+
+def _check_cluster(settings: Settings) -> None:
+    if not settings.cluster:
+        return
+    if not settings.redis_url:
+        raise BadSettings(
+            f"{variable('cluster')} is set but {variable('redis_url')} is empty: the servers of a "
+            "cluster share what they hear by way of a Redis; name it, such as redis://HOST:6379"
+        )
+    if find_spec("redis") is None:
+        raise BadSettings(
+            f"{variable('cluster')} wants redis-py: pip install 'realtime-mlx-stt[sinks]'"
+        )
 
 
 def _is_url(url: str, schemes: Sequence[str]) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from backend import wire
+from backend.front import HEADER, NUMBER
 from backend.problems import Problem, ours, too_many
 from backend.security import SUBPROTOCOL, Pace, check_origin, check_token
 from backend.settings import Settings
@@ -74,12 +75,17 @@ class Socket:
         """Finish the handshake."""
         self.wire = wire.found(self._send)
         subprotocol = SUBPROTOCOL if SUBPROTOCOL in self.offered else None
-        await self._send({"type": "websocket.accept", "subprotocol": subprotocol, "headers": []})
+        headers = [(HEADER, NUMBER.get().encode())] if NUMBER.get() else []
+        await self._send(
+            {"type": "websocket.accept", "subprotocol": subprotocol, "headers": headers}
+        )
         self.accepted = True
 
     async def deny(self, problem: Problem) -> None:
         """Answer the handshake with an error."""
         headers = {"Content-Type": "application/json", **problem.headers}
+        if NUMBER.get():
+            headers[HEADER.decode()] = NUMBER.get()
         await self._send(
             {
                 "type": "websocket.http.response.start",
@@ -108,6 +114,8 @@ class Socket:
 
     async def fail(self, problem: Problem, code: int = OUR_FAULT) -> None:
         """Tell the peer what went wrong and close."""
+        if self.closed:
+            return
         if not self.accepted:
             await self.deny(problem)
             return
@@ -122,10 +130,15 @@ class Socket:
         await self.close(code, problem.error)
 
     async def close(self, code: int = NORMAL, reason: str = "") -> None:
-        if not self.closed:
-            self.closed = True
-            # A close frame holds at most 123 bytes of reason.
-            await self._send({"type": "websocket.close", "code": code, "reason": reason[:60]})
+        """Close; one who takes nothing (`TRY_LATER`) isn't waited for, where there is a wire."""
+        if self.closed:
+            return
+        self.closed = True
+        reason = reason[:60]  # A close frame holds at most 123 bytes of it.
+        if self.wire and code == TRY_LATER:
+            self.wire.close(code, reason)
+        else:
+            await self._send({"type": "websocket.close", "code": code, "reason": reason})
 
     async def see_off(self) -> None:
         """Read on after the close until the peer is gone.

@@ -11,7 +11,7 @@ can't take waits and is written later (`pump`). Without one the subscription is 
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -50,12 +50,8 @@ class Encoded:
 class Outlet(Protocol):
     """Where events go without waiting."""
 
-    @property
-    def full(self) -> bool:
-        """Whether the peer takes less than it is sent."""
-
-    def write(self, encoded: Encoded) -> None:
-        """Send an event."""
+    def take(self, encoded: Encoded) -> bool:
+        """Send an event; False if the peer takes less than it is sent."""
 
     def end(self, *, too_slow: bool) -> None:
         """Send no more, and say why."""
@@ -77,6 +73,9 @@ class Wanted:
         if self.names is not None and event.event not in self.names:
             return False
         return self.session is None or event.session_id == self.session
+
+
+EVERYTHING = Wanted()
 
 
 @dataclass
@@ -101,7 +100,18 @@ class Subscription:
         self._closed = False
         self._overrun = asyncio.Event()
         self._outlet: Outlet | None = None
+        self._ended = False
         self._took = 0.0
+
+    @property
+    def wanted(self) -> Wanted:
+        """Which events it is told."""
+        return self._wanted
+
+    @wanted.setter
+    def wanted(self, wanted: Wanted) -> None:
+        self._wanted = wanted
+        self._picky = wanted != EVERYTHING
 
     @property
     def too_slow(self) -> bool:
@@ -118,10 +128,12 @@ class Subscription:
 
         Returns whether it waits for `pump`.
         """
-        if self._closed or self._overrun.is_set() or not self.wanted.matches(event):
+        if self._picky and not self._wanted.matches(event):
             return False
-        if self._outlet and not self._waiting and not self._outlet.full:
-            self._outlet.write(encoded)
+        # Of all here the most called: once for each event and client.
+        if not self._waiting and self._outlet and not self._ended and self._outlet.take(encoded):
+            return False
+        if self._closed or self._overrun.is_set():
             return False
         if isinstance(event, Transcription):
             self._supersede(("partial", event.utterance_id), "partials")
@@ -137,16 +149,23 @@ class Subscription:
 
     def reply(self, event: Event) -> None:
         """Tell an event to this subscriber alone."""
-        if self._closed and self._outlet:
+        if self._ended:
             return  # It was told the end already.
         self._replies += 1
         self._queue(("reply", self._replies), Encoded(encode(event)), 1)
         self.pump(self._took)
 
-    def attach(self, outlet: Outlet) -> None:
-        """From now on write to an outlet, what waits first."""
+    def attach(self, outlet: Outlet, first: Sequence[Event] = ()) -> None:
+        """From now on write to an outlet: these events, then what waits."""
         self._outlet = outlet
         self._took = asyncio.get_running_loop().time()
+        waiting = self._waiting
+        self._waiting = OrderedDict()
+        for number, event in enumerate(first):
+            self._waiting["first", number] = Encoded(encode(event))
+        self._waiting.update(waiting)
+        if self._overrun.is_set():
+            self._end(too_slow=True)
         self.pump(self._took)
 
     def pump(self, now: float) -> bool:
@@ -156,15 +175,15 @@ class Subscription:
             now: the loop's time.
 
         """
-        if self._outlet is None or self._overrun.is_set():
+        if self._outlet is None or self._ended:
             return False
-        while self._waiting and not self._outlet.full:
-            self._outlet.write(self._next())
+        while self._waiting and self._outlet.take(next(iter(self._waiting.values()))):
+            self._next()
             self._took = now
         if not self._waiting:
             self._took = now
             if self._closed:
-                self._outlet.end(too_slow=False)
+                self._end(too_slow=False)
         elif now - self._took > PATIENCE:
             self._overrun_it()
         return bool(self._waiting)
@@ -213,9 +232,14 @@ class Subscription:
         self._overrun.set()
         self._dropped.slow_clients += 1
         if self._outlet:
-            self._waiting.clear()
-            self._kept = 0
-            self._outlet.end(too_slow=True)
+            self._end(too_slow=True)
+
+    def _end(self, *, too_slow: bool) -> None:
+        self._ended = True
+        self._waiting.clear()
+        self._kept = 0
+        if self._outlet:
+            self._outlet.end(too_slow=too_slow)
 
     def _supersede(self, key: Key, kind: str) -> None:
         if self._waiting.pop(key, None) is not None:

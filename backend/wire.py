@@ -8,16 +8,21 @@ and ASGI is used. An uncompressed frame is legal whatever was negotiated (RFC 76
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from math import inf
 from typing import Any
 
-from websockets.frames import Close, Frame, Opcode
+from websockets.frames import Frame, Opcode
+from wsproto.connection import ConnectionState
+from wsproto.events import CloseConnection
 
 FULL = 64 << 10
 """Bytes that a peer has not taken yet, over which nothing more is written to it."""
 LAST = 2.0
 """Seconds that a client has to end a connection that we close."""
-SILENT, GONE = 20.0, 60.0
-"""Seconds without a word from a client, after which it is asked, and after which it is dropped."""
+SILENT = 20.0
+"""Seconds without a word from a client, after which it is asked whether it is there."""
+ANSWER = 30.0
+"""Seconds that it has to say anything, after which it is dropped."""
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -27,48 +32,56 @@ def text_frame(text: str) -> bytes:
     return Frame(Opcode.TEXT, text.encode()).serialize(mask=False)
 
 
-def close_frame(code: int, reason: str) -> bytes:
-    """Return the frame with which a server says why it leaves."""
-    return Frame(Opcode.CLOSE, Close(code, reason).serialize()).serialize(mask=False)
-
-
 PING = Frame(Opcode.PING, b"").serialize(mask=False)
 
 
 class Wire:
-    """One client's transport. Nothing waits here: who writes looks at `full` first."""
+    """One client's transport. Nothing waits here but what the transport keeps."""
+
+    __slots__ = ("_asked", "_ending", "_handle", "_stream", "_transport", "heard")
 
     def __init__(self, stream: Any, transport: asyncio.WriteTransport) -> None:
+        self._stream = stream
         self._transport = transport
         self.heard = asyncio.get_running_loop().time()
         """When the client last sent anything, by the loop's clock."""
+        self._asked: float | None = None
         self._ending: asyncio.TimerHandle | None = None
         self._handle = stream.handle
         stream.handle = self._hear
 
-    @property
-    def full(self) -> bool:
-        """Whether the client takes less than it is sent."""
-        return self._transport.get_write_buffer_size() > FULL
+    def take(self, frame: bytes) -> bool:
+        """Write a frame; False if the client takes less than it is sent."""
+        if self._transport.get_write_buffer_size() > FULL:
+            return False
+        self.write(frame)
+        return True
 
     def write(self, frame: bytes) -> None:
-        """Send it, or have it wait in the transport."""
-        if not self._transport.is_closing():
+        """Send it, or have it wait in the transport; nothing follows a close frame."""
+        if self._open and not self._transport.is_closing():
             self._transport.write(frame)
 
     def close(self, code: int, reason: str) -> None:
         """Say why the connection ends; it is dropped if the client doesn't end it soon."""
-        if not self._ending:
-            self._ending = asyncio.get_running_loop().call_later(LAST, self.abort)
-            self.write(close_frame(code, reason))
+        if self._ending:
+            return
+        self._ending = asyncio.get_running_loop().call_later(LAST, self.abort)
+        if self._open and not self._transport.is_closing():
+            # Hypercorn must know, or it would answer the client's close with one more.
+            self._transport.write(self._stream.connection.send(CloseConnection(code, reason)))
+            self._stream.state = type(self._stream.state).CLOSED
 
     def beat(self, now: float) -> None:
         """Ask a client that has long said nothing whether it is there; drop it if it isn't."""
-        silent = now - self.heard
-        if silent > GONE:
-            self.abort()
-        elif silent > SILENT and not self._ending:
+        if now - self.heard <= SILENT:
+            self._asked = None
+        elif self._asked is None:
+            # Nobody is dropped unasked: it may be us who stood still.
+            self._asked = now
             self.write(PING)
+        elif now - self._asked > ANSWER:
+            self.abort()
 
     def abort(self) -> None:
         """Drop what waits, and the connection with it."""
@@ -78,10 +91,19 @@ class Wire:
         """Know that the connection has ended."""
         if self._ending:
             self._ending.cancel()
+        self._stream.__dict__.pop("handle", None)  # A cycle, which would wait for the collector.
+
+    @property
+    def _open(self) -> bool:
+        return self._stream.connection.state is ConnectionState.OPEN
 
     async def _hear(self, event: Any) -> None:
-        self.heard = asyncio.get_running_loop().time()
-        await self._handle(event)
+        # As long as nobody takes what it said nothing more is read: that is no silence of its own.
+        self.heard = inf
+        try:
+            await self._handle(event)
+        finally:
+            self.heard = asyncio.get_running_loop().time()
 
 
 def found(send: Send) -> Wire | None:

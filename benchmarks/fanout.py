@@ -1,12 +1,14 @@
 """One server, many listeners: what each event costs, how late it is, what each connection takes.
 
-    python -m benchmarks.fanout [--clients 100 1000 4000 10000] [--rounds 5]
+    python -m benchmarks.fanout [--clients 100 1000 4000 10000] [--rounds 5] [--messages 200000]
+    python -m benchmarks.fanout --stuck [--rounds 5]
 
 Ours (and its path without Hypercorn's inner types, "public"), the seed's own design (FastAPI under
 uvicorn, `send_json` to each client in turn), `websockets.broadcast`, and picows, all in one run.
 The server has one core, the clients the other; rounds are interleaved and medians told. An event
 is 200 bytes. *CPU* is the server's for one event to one client, flat out; *p99* from the making of
 an event to its arrival, at ten a second; *KiB* what a connection takes of the server's memory.
+With `--stuck` it is measured what clients that never read do to the others (`benchmarks.stuck`).
 """
 
 import argparse
@@ -20,6 +22,8 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.fanout_servers import SERVERS
@@ -31,6 +35,48 @@ MARK = b'"details":"'
 DIGITS = 20
 PING = 9
 PONG = b"\x8a\x80\0\0\0\0"
+
+
+@dataclass(frozen=True)
+class Aim:
+    """A figure of one of our ways, at most so many times a peer's; of nobody's if it is a bound."""
+
+    figure: str
+    ours: str
+    most: float
+    peer: str | None = None
+    clients: tuple[int, ...] = (1000,)
+    compression: tuple[bool, ...] = (False,)
+
+    def holds_at(self, clients: int, compression: bool) -> bool:
+        return clients in self.clients and compression in self.compression
+
+    def judge(self, middle: Callable[[str, str], float], names: list[str]) -> bool:
+        """Say whether it was met; one whose servers weren't measured says nothing."""
+        if {self.ours, self.peer or self.ours} - set(names):
+            return True
+        got = middle(self.ours, self.figure) / (middle(self.peer, self.figure) if self.peer else 1)
+        met = got <= self.most
+        of = f"{self.peer}'s" if self.peer else "in all"
+        print(
+            f"{'pass' if met else 'FAIL'}: {self.figure} of {self.ours} {got:.2f} {of}, "
+            f"at most {self.most:g}",
+            flush=True,
+        )
+        return met
+
+
+AIMS = (
+    Aim("us", "ours", 0.5, "fastapi"),
+    Aim("us", "ours", 1.0, "websockets"),
+    Aim("us", "ours", 1.4, "picows"),
+    Aim("us", "public", 1.33, "fastapi"),
+    Aim("us", "ours", 0.33, "fastapi", compression=(True,)),
+    Aim("p99", "ours", 0.7, "fastapi"),
+    Aim("p99", "ours", 1.5, "picows"),
+    Aim("kib", "ours", 48, clients=(1000, 4000, 10_000), compression=(False, True)),
+    Aim("lost", "ours", 0, clients=(100, 1000, 4000, 10_000), compression=(False, True)),
+)
 
 
 class Crowd:
@@ -105,9 +151,9 @@ class Crowd:
                 self._sockets[number].send(PONG)
                 at += head + size
                 continue
-            self.seen += 1
             mark = data.find(MARK, at, at + head + size)
             if mark > 0:
+                self.seen += 1
                 made = int(data[mark + len(MARK) : mark + len(MARK) + DIGITS])
                 self.late.append((now - made) / 1e6)
             at += head + size
@@ -131,6 +177,8 @@ class Server:
             stderr=subprocess.DEVNULL,
             text=True,
         )
+        self._put_off: list[str] = []
+        """Answers to what was asked before a number."""
         self.port = int(self.answer())
         while True:
             try:
@@ -142,7 +190,9 @@ class Server:
 
     def answer(self) -> str:
         assert self.process.stdout
-        return self.process.stdout.readline()
+        line = self._put_off.pop(0) if self._put_off else self.process.stdout.readline()
+        assert line, "the server has ended"
+        return line
 
     def say(self, **command: Any) -> None:
         assert self.process.stdin
@@ -150,8 +200,13 @@ class Server:
         self.process.stdin.flush()
 
     def memory(self) -> int:
-        self.say(memory=True)
-        return int(self.answer())
+        return self.number("memory")
+
+    def number(self, name: str) -> int:
+        self.say(**{name: True})
+        while (line := self.answer()).startswith("{"):
+            self._put_off.append(line)
+        return int(line)
 
     def end(self) -> None:
         self.process.kill()
@@ -177,7 +232,7 @@ def spread(server: Server, crowd: Crowd, clients: int, count: int, rate: float) 
     return figures
 
 
-def round_of(name: str, clients: int, *, compression: bool) -> dict[str, float]:
+def round_of(name: str, clients: int, messages: int, *, compression: bool) -> dict[str, float]:
     """Measure one server once."""
     server = Server(name)
     try:
@@ -185,10 +240,11 @@ def round_of(name: str, clients: int, *, compression: bool) -> dict[str, float]:
         crowd = Crowd(server.port, clients, compression=compression)
         crowd.settle()
         held = (server.memory() - before) / clients / 1024
-        many = max(20, 200_000 // clients)
+        many = max(20, messages // clients)
         flat = spread(server, crowd, clients, many, 0)
         calm = spread(server, crowd, clients, 50 if clients <= 1000 else 20, 10)
         late = sorted(crowd.late) or [float("nan")]
+        lost = crowd.lost
         crowd.close()
         return {
             "us": flat["cpu"] * 1e6 / many / clients,
@@ -196,17 +252,23 @@ def round_of(name: str, clients: int, *, compression: bool) -> dict[str, float]:
             "p99": late[len(late) * 99 // 100],
             "kib": held,
             "delivered": min(flat["delivered"], calm["delivered"]),
+            "lost": 1 - min(flat["delivered"], calm["delivered"]) + lost,
         }
     finally:
         server.end()
 
 
-def measure(names: list[str], clients: int, rounds: int, *, compression: bool) -> None:
-    """Print a table: medians over the rounds, and ratios to the seed's design."""
+def measure(
+    names: list[str], clients: int, rounds: int, messages: int, *, compression: bool
+) -> bool:
+    """Print a table of medians and ratios to the seed's design, and what of our aims was met.
+
+    Returns whether all was.
+    """
     found: dict[str, list[dict[str, float]]] = defaultdict(list)
     for _ in range(rounds):
         for name in names:
-            found[name].append(round_of(name, clients, compression=compression))
+            found[name].append(round_of(name, clients, messages, compression=compression))
     what = ", compression offered" if compression else ""
     print(f"\n{clients} clients{what} (medians of {rounds})\n")
     print("| server | CPU µs | of fastapi's | p50 ms | p99 ms | of fastapi's | KiB | delivered |")
@@ -225,6 +287,9 @@ def measure(names: list[str], clients: int, rounds: int, *, compression: bool) -
             f"{whole:.2%} |",
             flush=True,
         )
+    print()
+    met = [aim.judge(middle, names) for aim in AIMS if aim.holds_at(clients, compression)]
+    return all(met)
 
 
 def main() -> int:
@@ -232,16 +297,24 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="One server, many listeners.")
     parser.add_argument("--clients", type=int, nargs="+", default=[100, 1000, 4000, 10_000])
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--messages", type=int, default=200_000, help="flat out, to all together")
+    parser.add_argument("--stuck", action="store_true", help="measure clients that never read")
     parser.add_argument("--servers", nargs="+", default=list(SERVERS))
     given = parser.parse_args()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, 20_000)), hard))
     os.sched_setaffinity(0, {CLIENT_CORE})
+    if given.stuck:
+        from benchmarks import stuck
+
+        return int(not stuck.measure(given.rounds))
+    kept = True
     for clients in given.clients:
-        measure(given.servers, clients, given.rounds, compression=False)
-        if clients == 1000:
-            measure(given.servers, clients, given.rounds, compression=True)
-    return 0
+        for compression in (False, True) if clients == 1000 else (False,):
+            kept &= measure(
+                given.servers, clients, given.rounds, given.messages, compression=compression
+            )
+    return int(not kept)
 
 
 if __name__ == "__main__":

@@ -5,8 +5,9 @@
 It prints its port. Then it takes lines on standard input: ``{"count": 100, "rate": 10}`` sends so
 many events at that rate, 0 for flat out, with at most `WINDOW` ahead of the last ``{"seen": 40}``;
 it answers with a line of the CPU seconds it took. ``{"memory": true}`` is answered with its
-resident bytes. Each event is 200 bytes of JSON, and the same work is done for it as the server
-would do.
+resident bytes, ``{"files": true}`` with how many files it has open, ``{"depth": true}`` (of ours
+alone) with how many events wait for the slowest client. Each event is 200 bytes of JSON, and the
+same work is done for it as the server would do.
 """
 
 import asyncio
@@ -48,8 +49,9 @@ def told() -> dict[str, Any]:
 class Talk:
     """The commands on standard input, and what they have the server do."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, depth: Callable[[], int] = lambda: 0) -> None:
         self._send = send
+        self._depth = depth
         self._seen = 0
         self._moved = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -66,6 +68,10 @@ class Talk:
                 self._moved.set()
             elif "memory" in command:
                 print(int(STATM.read_text().split()[1]) * PAGE, flush=True)
+            elif "files" in command:
+                print(len(os.listdir("/proc/self/fd")), flush=True)
+            elif "depth" in command:
+                print(self._depth(), flush=True)
             else:
                 self._seen = 0
                 task = asyncio.create_task(self._talk(command["count"], command["rate"]))
@@ -114,12 +120,16 @@ async def ours(*, public: bool = False) -> None:
         parts: Parts = app.extensions["stt"]
         parts.bus.publish(Error(error=event["error"], details=event["details"]))
 
+    def depth() -> int:
+        parts: Parts = app.extensions["stt"]
+        return parts.bus.depth
+
     def made(application: Any) -> None:
         nonlocal app
         app = application
 
     app: Any = None
-    talking = asyncio.create_task(Talk(send).listen())
+    talking = asyncio.create_task(Talk(send, depth).listen())
     await serve(settings, listener, made)
     talking.cancel()
 

@@ -65,6 +65,8 @@ class Status(Shape):
     wake_word: "WakeWordStatus | None" = None
     """Null where nothing listens, or the profile has no wake word."""
     history: "HistoryStatus | None" = None
+    cluster: "ClusterStatus | None" = None
+    """Null for a server on its own; the other fields are this server's alone."""
 
 
 class WakeWordStatus(Shape):
@@ -91,6 +93,23 @@ class HistoryStatus(Shape):
     """How many were not written, and won't be."""
     bytes: int = 0
     """Disk in use when it was last looked at, sound included."""
+
+
+class ClusterStatus(Shape):
+    """How a server does as one of several."""
+
+    name: str
+    state: Literal["joining", "up", "failing"]
+    """``failing``: Redis can't be reached; finals wait until it can."""
+    fault: str | None = None
+    waiting: int = 0
+    """Durable events of this server that wait to be told."""
+    lost: int = 0
+    """How many were not told, and won't be: no finals."""
+    round_trip: float | None = None
+    """Seconds that the newest event of this server took to Redis and back."""
+    jobs: int = 0
+    """Recordings that are being read for the cluster here."""
 
 
 class Finding(Shape):

@@ -73,7 +73,7 @@ MODELS = "/api/v1/system/models"
 
 
 class Client(Rest):
-    """A connection to one server. Use it as an async context manager."""
+    """A connection to a server, or to one of a cluster's. Use it as an async context manager."""
 
     async def health(self) -> Health:
         """Ask whether the server is alive; needs no token."""
@@ -286,7 +286,7 @@ class Client(Rest):
             "levels": None if levels else "false",
         }
         query = {name: wish for name, wish in wishes.items() if wish is not None}
-        return EventStream(self._socket("/api/v1/ws"), self._headers, query, since)
+        return EventStream(self._sockets("/api/v1/ws"), self._headers, query, since)
 
     def audio(
         self,
@@ -321,7 +321,7 @@ class Client(Rest):
                 "channels": channels,
             }
         )
-        return AudioUpload(self._socket("/api/v1/audio"), self._headers, hello)
+        return AudioUpload(self._sockets("/api/v1/audio"), self._headers, hello)
 
 
 __all__ = [

@@ -73,7 +73,7 @@ class Event(Shape):
     timestamp: float = Field(default_factory=time.time)
     """Unix seconds."""
     seq: int | None = None
-    """Number of a durable event on this server."""
+    """Number of a durable event on this server, or in its cluster, where one may be left out."""
     session_id: str | None = None
 
     def numbered(self) -> bool:
@@ -246,6 +246,8 @@ class Welcome(Event):
     version: str
     server_id: str
     """Drawn anew at every start of the server."""
+    cluster: str | None = None
+    """The cluster's name: numbers are the same on all of its servers."""
     seq: int | None = None
     """The newest durable event's number when the connection was made."""
     running: bool

@@ -8,7 +8,8 @@ doesn't reconnect: sound that nobody heard can't be sent again.
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Callable
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlencode
@@ -54,7 +55,11 @@ class EventStream:
     """
 
     def __init__(
-        self, url: str, headers: dict[str, str], query: dict[str, str], since: int | None = None
+        self,
+        urls: Sequence[str],
+        headers: dict[str, str],
+        query: dict[str, str],
+        since: int | None = None,
     ) -> None:
         self.seq = since
         """Number of the last durable event given, for resuming."""
@@ -62,7 +67,7 @@ class EventStream:
         """Called with each change of the connection."""
         self.on_round_trip: Callable[[float], None] = lambda seconds: None
         """Called with the seconds that an answer took, each time one comes to `ping`."""
-        self._url = url
+        self._urls = deque(urls)
         self._headers = headers
         self._query = query
         self._hurry = asyncio.Event()
@@ -113,6 +118,7 @@ class EventStream:
             finally:
                 self._socket = None
             attempt += 1
+            self._urls.rotate(-1)  # Another server of the cluster may be there.
             await self._pause(attempt, reason)
 
     def _connect(self) -> connect:
@@ -120,7 +126,7 @@ class EventStream:
         if self.seq is not None:
             query["since"] = str(self.seq)
         return connect(
-            f"{self._url}?{urlencode(query)}" if query else self._url,
+            f"{self._urls[0]}?{urlencode(query)}" if query else self._urls[0],
             additional_headers=self._headers,
             compression=None,
             max_size=None,
@@ -169,9 +175,10 @@ class AudioUpload:
     the last few only. Made by `Client.audio`.
     """
 
-    def __init__(self, url: str, headers: dict[str, str], hello: AudioHello) -> None:
+    def __init__(self, urls: Sequence[str], headers: dict[str, str], hello: AudioHello) -> None:
         self.session_id: str | None = hello.session_id
-        self._url = url
+        self._urls = urls
+        self._url = urls[0]
         self._headers = headers
         self._hello = hello
         self._waiting: asyncio.Queue[Event | Exception] = asyncio.Queue()
@@ -181,15 +188,7 @@ class AudioUpload:
 
     async def __aenter__(self) -> Self:
         try:
-            self._socket = await connect(
-                self._url,
-                additional_headers=self._headers,
-                compression=None,
-                max_size=None,
-                proxy=None,
-                # A server that makes the sender wait doesn't read, so it can't answer pings.
-                ping_timeout=None,
-            )
+            self._socket = await self._connect()
             await self._begin()
         except InvalidStatus as error:
             body = bytes(error.response.body or b"")
@@ -197,6 +196,24 @@ class AudioUpload:
         except (OSError, ConnectionClosed, InvalidHandshake) as error:
             raise Unreachable(f"{self._url}: {_plain(error)}") from error
         return self
+
+    async def _connect(self) -> ClientConnection:
+        for url in self._urls:
+            self._url = url
+            try:
+                return await connect(
+                    url,
+                    additional_headers=self._headers,
+                    compression=None,
+                    max_size=None,
+                    proxy=None,
+                    # A server that makes the sender wait doesn't read, so it can't answer pings.
+                    ping_timeout=None,
+                )
+            except OSError:  # Another server of the cluster may be there.
+                if url == self._urls[-1]:
+                    raise
+        raise AssertionError
 
     async def __aexit__(
         self,

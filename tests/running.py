@@ -63,7 +63,7 @@ class Running:
         with self.process.stderr:
             for line in self.process.stderr:
                 self.lines.append(line)
-                if found := re.search(r"listening on (http://\S+)", line):
+                if found := re.search(r"listening on (http://[^\s\"]+)", line):
                     self.url = found[1]
                     self._listening.set()
         self._listening.set()

@@ -39,7 +39,7 @@ async def serve_audio(socket: Socket, here: Parts) -> None:
         session_id = hello.session_id or new_id()
         hello = hello.model_copy(update={"session_id": session_id})
         source = fed(hello)
-        with here.bus.subscribe(Wanted(session=session_id)) as subscription:
+        with here.bus.subscribe(Wanted(session=session_id), settled=True) as subscription:
             session = await here.sessions.open(hello, source)
             await _converse(socket, here, session, source, subscription)
     except Problem as problem:

@@ -13,7 +13,7 @@ from backend.routes.outlets import outlet
 from backend.sockets import Socket
 from backend.subscription import Subscription, Wanted
 from common import PROTOCOL, VERSION
-from common.events import EVENT_NAMES, Error, Event, Transcription, Unknown, Welcome
+from common.events import EVENT_NAMES, Error, Event, Unknown, Welcome, parse
 from common.profile import faults
 
 QUERY = ("events", "session", "levels", "since")
@@ -45,6 +45,8 @@ async def serve_events(socket: Socket, here: Parts) -> None:
         _flag("levels", query.get("levels", "true")),
     )
     since = _since(query.get("since"))
+    if here.cluster:
+        await here.cluster.catch_up(since)
     await socket.accept()
     with here.bus.subscribe(wanted, since) as subscription:
         # Made in the same breath as the subscription, so that nothing falls in between.
@@ -52,12 +54,10 @@ async def serve_events(socket: Socket, here: Parts) -> None:
         past, gap = await _past(here, since, oldest)
         past = [event for event in past if wanted.matches(event)]
         update = {"gap": gap, "from_history": len(past)}
-        await socket.tell(welcome.model_copy(update=update))
-        for event in past:
-            await socket.tell(event)
+        first = [welcome.model_copy(update=update), *past]
         with suppress(TimeoutError):
             async with asyncio.timeout(None) as limit:
-                here.bus.attach(subscription, outlet(socket, limit))
+                here.bus.attach(subscription, outlet(socket, limit), first)
                 await _obey(socket, subscription)
 
 
@@ -121,14 +121,17 @@ def _since(text: str | None) -> int | None:
     return int(text)
 
 
-async def _past(here: Parts, since: int | None, oldest: int) -> tuple[list[Transcription], bool]:
-    """Return the finals after a number that are no longer held, and whether some are missing."""
+async def _past(here: Parts, since: int | None, oldest: int) -> tuple[list[Event], bool]:
+    """Return what came after a number and is no longer held, and whether some is missing.
+
+    Of a server on its own that is finals; a cluster holds all that was numbered.
+    """
     if since is None or not here.bus.missing_since(since):
         return [], False
     if since > here.bus.seq:
         return [], True  # It can't be ours: all that is held is sent.
-    told, whole = await here.history.told(since, oldest, HELD)
-    return [Transcription.model_validate_json(text) for text in told], not whole
+    told, whole = await (here.cluster or here.history).told(since, oldest, HELD)
+    return [parse(text) for text in told], not whole
 
 
 def _welcome(here: Parts) -> Welcome:
@@ -137,6 +140,7 @@ def _welcome(here: Parts) -> Welcome:
         protocol=PROTOCOL,
         version=VERSION,
         server_id=here.bus.server_id,
+        cluster=here.cluster.name if here.cluster else None,
         seq=here.bus.seq,
         running=main is not None,
         profile=main.name if main else None,

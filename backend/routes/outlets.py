@@ -7,9 +7,10 @@ import asyncio
 import logging
 import types
 from collections.abc import Coroutine, Generator
+from contextlib import suppress
 from typing import Any
 
-from backend.sockets import FAREWELL, RESTART, TRY_LATER, Socket
+from backend.sockets import FAREWELL, OUR_FAULT, RESTART, TRY_LATER, Socket
 from backend.subscription import Encoded, Outlet
 from backend.wire import Wire
 
@@ -17,6 +18,7 @@ log = logging.getLogger(__name__)
 
 BEHIND = (TRY_LATER, "too slow: resume with since=, the seq of your last event")
 LEAVING = (RESTART, "the server is stopping")
+BROKEN = (OUR_FAULT, "an event could not be sent: resume with since=")
 
 
 def outlet(socket: Socket, limit: asyncio.Timeout) -> Outlet:
@@ -27,23 +29,23 @@ def outlet(socket: Socket, limit: asyncio.Timeout) -> Outlet:
         limit: ends the reading of what the client sends, some time after the last event.
 
     """
-    return Direct(socket.wire) if socket.wire else Public(socket, limit)
+    return Direct(socket, socket.wire) if socket.wire else Public(socket, limit)
 
 
 class Direct:
     """Writes the frame that is the same for all to the client's transport."""
 
-    def __init__(self, wire: Wire) -> None:
+    __slots__ = ("_socket", "_wire")
+
+    def __init__(self, socket: Socket, wire: Wire) -> None:
+        self._socket = socket
         self._wire = wire
 
-    @property
-    def full(self) -> bool:
-        return self._wire.full
-
-    def write(self, encoded: Encoded) -> None:
-        self._wire.write(encoded.frame)
+    def take(self, encoded: Encoded) -> bool:
+        return self._wire.take(encoded.frame)
 
     def end(self, *, too_slow: bool) -> None:
+        self._socket.closed = True
         self._wire.close(*(BEHIND if too_slow else LEAVING))
 
 
@@ -54,28 +56,44 @@ class Public:
         self._socket = socket
         self._limit = limit
         self._going_on: asyncio.Task[None] | None = None
+        self._ended = False
 
     @property
     def full(self) -> bool:
+        """Whether a call waits."""
         return self._going_on is not None
 
-    def write(self, encoded: Encoded) -> None:
+    def take(self, encoded: Encoded) -> bool:
+        if self._going_on or self._ended:
+            return self._ended
         try:
             rest = begun(self._socket.text(encoded.text))
         except Exception:
             log.exception("an event could not be sent")
-            return  # Whoever reads from this client learns that it is gone.
-        if rest:
-            self._go_on(rest)
+            self._close(BROKEN)
+        else:
+            if rest:
+                self._go_on(rest)
+        return True
 
     def end(self, *, too_slow: bool) -> None:
-        if self._socket.closed:
-            return
-        if self._going_on:
+        if too_slow and self._going_on:
             self._going_on.cancel()
+        self._close(BEHIND if too_slow else LEAVING)
+
+    def _close(self, why: tuple[int, str]) -> None:
+        if self._ended:
+            return
+        self._ended = True
+        self._go_on(self._closed_after(self._going_on, why))
         # It learns of this when it reads again; one that never does is cut off by the kernel.
-        self._go_on(self._socket.close(*(BEHIND if too_slow else LEAVING)))
-        self._limit.reschedule(asyncio.get_running_loop().time() + FAREWELL)
+        with suppress(RuntimeError):  # It is leaving anyway.
+            self._limit.reschedule(asyncio.get_running_loop().time() + FAREWELL)
+
+    async def _closed_after(self, last: asyncio.Task[None] | None, why: tuple[int, str]) -> None:
+        if last:
+            await asyncio.wait({last})
+        await self._socket.close(*why)
 
     def _go_on(self, coroutine: Coroutine[Any, Any, None]) -> None:
         self._going_on = asyncio.create_task(coroutine)
@@ -85,7 +103,8 @@ class Public:
         if self._going_on is task:
             self._going_on = None
         if not task.cancelled() and (error := task.exception()):
-            log.warning("an event could not be sent: %s", error)
+            log.error("an event could not be sent", exc_info=error)
+            self._close(BROKEN)
 
 
 def begun(coroutine: Coroutine[Any, Any, None]) -> Coroutine[Any, Any, None] | None:

@@ -60,6 +60,7 @@ async def tell_status() -> Response:
             engine=await here.sessions.engine_status(),
             audio=main.audio_status() if main else AudioStatus(),
             history=here.history.status(),
+            cluster=here.cluster.status() if here.cluster else None,
             wake_word=main.reader.waking.status() if main and main.reader.waking else None,
         )
     )

@@ -18,8 +18,7 @@ from backend.problems import (
     too_many,
     unreadable_audio,
 )
-from backend.reading import wishes
-from backend.recordings import PCM, Recording, transcribe
+from backend.recordings import PCM, Job
 from backend.routes.bodies import answer, body, pieces, success
 from backend.session import Session
 from backend.sources.stream import StreamSource
@@ -181,13 +180,17 @@ def _decoded(text: str) -> bytes:
 async def _transcribe(here: Parts, wish: TranscribeRequest, spool: IO[bytes]) -> Transcript:
     given = wish.model_dump(include={"language", "prompt", "words"}, exclude_unset=True)
     _, profile = here.sessions.resolve(None, {"transcription": given})
-    recording = Recording(spool, _format(wish.format), here.settings.max_audio_seconds)
-    taken = await here.desks.take(profile.transcription)
-    try:
-        wish_of = wishes(profile.transcription)
-        return await transcribe(recording, profile.vad, wish_of, taken.desk, here.recordings)
-    finally:
-        here.desks.give_back(taken)
+    job = Job(
+        transcription=profile.transcription,
+        vad=profile.vad,
+        format=_format(wish.format),
+        longest=here.settings.max_audio_seconds,
+    )
+    if here.cluster:
+        if transcript := await here.cluster.asking.ask(job, spool):
+            return transcript
+        spool.seek(0)
+    return await here.read(job, spool)
 
 
 def _format(name: str | None) -> str | None:

@@ -30,7 +30,7 @@ class Sinks:
         self._history = history
         self._feeds = [Feed(sink, history) for sink in _made(settings, history.origin)]
         running: list[Coroutine[Any, Any, None]] = [feed.run() for feed in self._feeds]
-        if settings.redis_url and self._feeds:
+        if settings.redis_url and not settings.cluster and self._feeds:
             running.append(RedisChannel(settings.redis_url, settings.redis_prefix, bus).run())
         self._tasks = [asyncio.get_running_loop().create_task(one) for one in running]
 
@@ -84,7 +84,7 @@ def _made(settings: Settings, origin: str) -> list[Sink]:
     if settings.webhook_url:
         patience = settings.webhook_hours * 3600
         made.append(Webhook(settings.webhook_url, settings.webhook_secret, origin, patience))
-    if settings.redis_url:
+    if settings.redis_url and not settings.cluster:  # A cluster has it all in its own stream.
         made.append(RedisStream(settings.redis_url, settings.redis_prefix))
     if settings.postgres_url:
         made.append(Postgres(settings.postgres_url, origin))

@@ -88,11 +88,12 @@ export class Link {
 
   #greet(welcome) {
     const known = this.server !== null;
+    const server = welcome.cluster ?? welcome.server_id; // All of a cluster number alike.
     welcome.first = !known;
-    welcome.restarted = known && this.server !== welcome.server_id;
+    welcome.restarted = known && this.server !== server;
     if (this.seq === null) this.seq = welcome.seq ?? -1;
     else if (welcome.restarted) this.seq = -1; // Another server's numbers say nothing about this one's.
-    this.server = welcome.server_id;
+    this.server = server;
     this.attempt = 0;
     this.onState({ state: "up" });
   }

@@ -152,6 +152,21 @@ async def test_only_what_was_asked_for_is_sent() -> None:
     assert [event["text"] for event in got] == ["mine"]
 
 
+async def test_who_is_settled_on_a_session_is_told_its_events_alone() -> None:
+    bus = Bus(100)
+    one, other = Wanted(session="s"), Wanted(session="t")
+    with bus.subscribe(one, settled=True) as mine, bus.subscribe(one, settled=True) as too:
+        with bus.subscribe(other, settled=True) as others:
+            bus.publish(words("mine", final=True))
+            bus.publish(SystemStatus(running=True))
+            assert await waiting(bus, others) == []
+        assert [event["text"] for event in await waiting(bus, mine)] == ["mine"]
+    with bus.subscribe(one, since=100, settled=True) as back:
+        assert [event["text"] for event in await waiting(bus, back)] == ["mine"]
+    assert too.depth == 1
+    assert bus.connections == 0
+
+
 async def test_a_reply_is_for_one_alone() -> None:
     bus = Bus()
     with bus.subscribe(EVERYTHING) as one, bus.subscribe(EVERYTHING) as other:

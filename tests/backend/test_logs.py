@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from backend.logs import set_up
+from backend.front import NUMBER
+from backend.logs import of_session, set_up
 from backend.settings import Settings
 
 FORGED = "a/b\n2026-01-01 00:00:00 INFO    all is well\x1b[2J\u2028x"
@@ -43,3 +44,26 @@ def test_a_line_of_json_is_an_object(capsys: pytest.CaptureFixture[str]) -> None
     logging.getLogger("x").warning("no model %s", FORGED)
     line = json.loads(capsys.readouterr().err)
     assert (line["level"], line["message"]) == ("WARNING", f"no model {FORGED}")
+
+
+def test_a_line_names_its_request_and_its_session(capsys: pytest.CaptureFixture[str]) -> None:
+    told = NUMBER.set("7f3a")
+    try:
+        for form in ("text", "json"):
+            set_up(Settings.model_validate({"log_format": form}))
+            of_session(logging.getLogger("x"), "kitchen").warning("it failed")
+    finally:
+        NUMBER.reset(told)
+    plain, coded = capsys.readouterr().err.splitlines()
+    assert plain.endswith("WARNING session kitchen: it failed [7f3a]")
+    line = json.loads(coded)
+    assert (line["request"], line["session"], line["message"]) == ("7f3a", "kitchen", "it failed")
+
+
+def test_a_line_of_nobodys_names_nobody(capsys: pytest.CaptureFixture[str]) -> None:
+    for form in ("text", "json"):
+        set_up(Settings.model_validate({"log_format": form}))
+        logging.getLogger("x").warning("it failed")
+    plain, coded = capsys.readouterr().err.splitlines()
+    assert plain.endswith("WARNING it failed")
+    assert not {"request", "session"} & json.loads(coded).keys()

@@ -92,3 +92,15 @@ def test_a_token_that_no_header_can_hold_is_refused_and_not_repeated(token: str)
 def test_a_default_that_no_profile_can_be_called_is_refused() -> None:
     with pytest.raises(BadSettings, match=r"STT_SERVER_DEFAULT_PROFILE.*Non Sense"):
         load({"STT_SERVER_DEFAULT_PROFILE": "Non Sense"})
+
+
+def test_trusted_proxies_are_addresses_and_networks() -> None:
+    told = {"STT_SERVER_TRUSTED_PROXIES": "127.0.0.1, 10.0.0.0/8", "STT_SERVER_INSECURE": "1"}
+    assert [str(one) for one in load(told).trusted_proxies] == ["127.0.0.1/32", "10.0.0.0/8"]
+    with pytest.raises(BadSettings, match=r"STT_SERVER_TRUSTED_PROXIES .* holds 'nginx'"):
+        load(told | {"STT_SERVER_TRUSTED_PROXIES": "127.0.0.1,nginx"})
+
+
+def test_behind_a_proxy_a_token_is_wanted() -> None:
+    with pytest.raises(BadSettings, match="anyone could listen in"):
+        load({"STT_SERVER_TRUSTED_PROXIES": "127.0.0.1"})

@@ -133,7 +133,7 @@ async def test_a_recording_goes_as_it_is_with_its_type_and_only_the_wishes_made(
 )
 async def test_the_sockets_are_where_the_server_is(url: str, socket: str) -> None:
     async with Client(url) as client:
-        assert client.events()._url == socket
+        assert list(client.events()._urls) == [socket]
 
 
 async def test_only_what_was_wished_for_is_in_the_streams_query(client: Client) -> None:

@@ -88,9 +88,11 @@ async def test_a_server_that_leaves_is_awaited(server: Running) -> None:
         await until(pilot, lambda: "reconnecting in" in screen_text(app), 30)
 
 
+@pytest.mark.timeout(300)
 async def test_plain_prints_a_line_per_final(server: Running, client: Client) -> None:
+    # Beside other tests a server may take longer to answer than the default allows.
     console = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tui", "--plain", "--once", "--url", server.url),
+        *(sys.executable, "-m", "tui", "--plain", "--once", "--wait", "60", "--url", server.url),
         cwd=ROOT,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -99,7 +101,9 @@ async def test_plain_prints_a_line_per_final(server: Running, client: Client) ->
     assert console.stdout
     told = b""
     while b"engine: " not in told:
-        told += await asyncio.wait_for(console.stderr.readline(), 30)
+        line = await asyncio.wait_for(console.stderr.readline(), 60)
+        assert line, f"it ended:\n{told.decode()}"
+        told += line
     await client.start(custom_config=PLAYING)
     lines = [await asyncio.wait_for(console.stdout.readline(), 60) for _ in range(2)]
     assert [line.decode().strip() for line in lines] == SENTENCES[:2]

@@ -1,7 +1,10 @@
 """SIGINT and SIGTERM: speech in progress is finished and delivered, everyone is told."""
 
 import asyncio
+import resource
+import select
 import signal
+import socket as raw
 import time
 
 import pytest
@@ -78,3 +81,93 @@ def _twice(server: Running) -> int:
     server.process.send_signal(signal.SIGTERM)
     server.process.send_signal(signal.SIGTERM)
     return server.stop()
+
+
+class Crowd:
+    """Raw sockets, each a WebSocket that only listens: cheaper than real clients."""
+
+    def __init__(self, port: int, count: int) -> None:
+        self.rest = dict.fromkeys((self._join(port) for _ in range(count)), b"")
+        """Each socket, with what came last."""
+        self.told: list[float] = []
+        """When each was closed with 1012, by `time.monotonic`."""
+
+    @staticmethod
+    def _join(port: int) -> raw.socket:
+        plug = raw.create_connection(("127.0.0.1", port))
+        plug.sendall(
+            f"GET /api/v1/ws HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\n"
+            "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+            "Sec-WebSocket-Version: 13\r\n\r\n".encode()
+        )
+        answer = plug.recv(4096)
+        while b'"event":"welcome"' not in answer:
+            assert answer.startswith(b"HTTP/1.1 101 ")
+            answer += plug.recv(4096)
+        return plug
+
+    def read_to_the_end(self) -> None:
+        """Read until the server has ended every connection."""
+        poll = select.epoll()
+        by_number = {plug.fileno(): plug for plug in self.rest}
+        for number in by_number:
+            poll.register(number, select.EPOLLIN)
+        while by_number:
+            for number, _ in poll.poll(30):
+                plug = by_number[number]
+                data = plug.recv(1 << 16)
+                if data:
+                    self._take(plug, data)
+                else:
+                    poll.unregister(number)
+                    by_number.pop(number).close()
+        poll.close()
+
+    def _take(self, plug: raw.socket, data: bytes) -> None:
+        before, self.rest[plug] = self.rest[plug], self.rest[plug] + data
+        if RESTARTING in self.rest[plug] and RESTARTING not in before:
+            self.told.append(time.monotonic())
+            plug.sendall(b"\x88\x82\0\0\0\0\x03\xf4")
+
+
+RESTARTING = b"\x03\xf4the server is stopping"
+"""What the frame that closes a connection holds: 1012, and why."""
+
+
+async def _leave_a_thousand() -> tuple[float, float]:
+    """Return the seconds from the signal to the last 1012, and to the end of the process."""
+    limits = ("--max-requests", "0", "--max-connections", "1001")
+    with running(*limits) as server:
+        async with Client(server.url) as client, client.audio(custom_config=WHISPER) as upload:
+            await upload.send(pcm(DEMO, 1.4))
+            async for event in upload:
+                if isinstance(event, SpeechDetected):
+                    break
+            crowd = await asyncio.to_thread(Crowd, server.port, 1000)
+            began = time.monotonic()
+            server.process.terminate()
+            reading = asyncio.create_task(asyncio.to_thread(crowd.read_to_the_end))
+            spoken = [event async for event in upload]
+            await reading
+        assert await asyncio.to_thread(server.wait) == 0
+        ended = time.monotonic()
+    assert any(isinstance(event, Transcription) and event.is_final for event in spoken)
+    assert len(crowd.told) == 1000
+    assert "Traceback" not in server.log
+    return max(crowd.told) - began, ended - began
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.skipif(not hasattr(select, "epoll"), reason="no epoll on this system")
+async def test_a_thousand_clients_are_told_in_a_second_and_the_process_ends_in_two() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 4096:
+        pytest.skip(f"only {hard} files may be open on this machine")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 4096), hard))
+    # What else runs here can make a round slow, but none fast.
+    for _ in range(3):
+        told, ended = await _leave_a_thousand()
+        print(f"told after {told:.2f} s, ended after {ended:.2f} s")
+        if told < 1 and ended < 2:
+            return
+    pytest.fail(f"told after {told:.2f} s, ended after {ended:.2f} s")

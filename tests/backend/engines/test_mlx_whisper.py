@@ -292,24 +292,6 @@ def test_a_random_checkpoint_is_refused(tmp_path: Path):
     assert "random weights" in failure(folder)
 
 
-def quantized(folder: Path, bits: int) -> Path:
-    """Write the small model as mlx-community's quantized ones are written."""
-    import mlx.core as mx
-    from mlx import nn
-    from mlx.utils import tree_flatten
-    from mlx_whisper.load_models import load_model
-
-    copy = copied(folder)
-    model = load_model(str(copy), dtype=mx.float32)
-    how = {"group_size": 64, "bits": bits}
-    nn.quantize(model, **how)
-    (copy / "weights.npz").unlink()
-    mx.save_safetensors(str(copy / "weights.safetensors"), dict(tree_flatten(model.parameters())))
-    config = json.loads((copy / "config.json").read_text())
-    (copy / "config.json").write_text(json.dumps({**config, "quantization": how}))
-    return copy
-
-
 def test_a_quantized_model_is_loaded_and_reads(tmp_path: Path):
     desk = Desk(MlxWhisper(str(quantized(tmp_path, 8))))
     desk.load(quiet).result(SOON)

@@ -1,0 +1,111 @@
+"""Requests: a small GET, and an upload of 1 MB of base64, against FastAPI under uvicorn.
+
+    python -m benchmarks.rest [--rounds 5] [--seconds 3]
+
+Our server whole, and FastAPI that does the same work with the same pydantic shapes: `GET /health`,
+and a chunk for a session that isn't there, which is received, validated and decoded before it is
+answered with 404. The server has one core, the clients the other; rounds are interleaved. *a
+second* are answers to eight clients that ask again at once; *CPU* is the server's for each.
+"""
+
+import argparse
+import asyncio
+import base64
+import json
+import os
+import statistics
+import sys
+import time
+from collections import defaultdict
+
+from benchmarks.fanout import CLIENT_CORE
+from benchmarks.streams import Server
+from benchmarks.streams_servers import SETTINGS
+
+CLIENTS = 8
+SIZE = 768 << 10
+"""Bytes of sound: 1 MiB of base64."""
+AIMS = {"get": 0.4, "upload": 1.0}
+
+
+def _requests() -> dict[str, tuple[bytes, int]]:
+    """Return what is asked, and the status that is right."""
+    sound = base64.b64encode(os.urandom(SIZE)).decode()
+    body = json.dumps({"session_id": "nobody", "audio_data": sound}).encode()
+    head = (
+        "POST /api/v1/transcription/transcribe HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return {
+        "get": (b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", 200),
+        "upload": (head.encode() + body, 404),
+    }
+
+
+async def _ask(port: int, request: bytes, status: int, until: float) -> int:
+    """Ask again and again; return how many answers came."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    answers = 0
+    while time.monotonic() < until:
+        writer.write(request)
+        head = await reader.readuntil(b"\r\n\r\n")
+        if f" {status} ".encode() not in head[:16]:
+            raise RuntimeError(head.decode())
+        length = next(
+            int(line.partition(b":")[2])
+            for line in head.lower().split(b"\r\n")
+            if line.startswith(b"content-length")
+        )
+        await reader.readexactly(length)
+        answers += 1
+    writer.close()
+    return answers
+
+
+async def _rate(server: Server, request: bytes, status: int, seconds: float) -> tuple[float, float]:
+    """Return the answers a second, and the CPU µs of each."""
+    await _ask(server.port, request, status, time.monotonic() + 0.5)
+    began, used = time.monotonic(), server.cpu()
+    asking = (_ask(server.port, request, status, began + seconds) for _ in range(CLIENTS))
+    answers = sum(await asyncio.gather(*asking))
+    return answers / (time.monotonic() - began), (server.cpu() - used) * 1e6 / answers
+
+
+def main() -> int:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description="Requests a second.")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=3)
+    given = parser.parse_args()
+    os.sched_setaffinity(0, {CLIENT_CORE})
+    found: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
+    servers = {name: Server(name) for name in ("ours", "fastapi")}
+    try:
+        for _ in range(given.rounds):
+            for what, (request, status) in _requests().items():
+                for name, server in servers.items():
+                    got = asyncio.run(_rate(server, request, status, given.seconds))
+                    found[what, name].append(got)
+    finally:
+        for server in servers.values():
+            server.end()
+    print("| | ours, a second | fastapi, a second | ratio | CPU µs | fastapi's | |")
+    print("|---|---|---|---|---|---|---|")
+    kept = True
+    for what, least in AIMS.items():
+        rates, costs = (
+            [statistics.median(one[at] for one in found[what, name]) for name in servers]
+            for at in (0, 1)
+        )
+        met = rates[0] / rates[1] >= least
+        kept &= met
+        print(
+            f"| {what} | {rates[0]:.0f} | {rates[1]:.0f} | {rates[0] / rates[1]:.2f} | "
+            f"{costs[0]:.0f} | {costs[1]:.0f} | {'pass' if met else 'FAIL'} (≥ {least}) |"
+        )
+    return int(not kept)
+
+
+if __name__ == "__main__":
+    assert SETTINGS.max_base64_mb * 2**20 > SIZE * 4 / 3
+    sys.exit(main())

@@ -1,0 +1,218 @@
+"""A wire over a transport that is played; over a real one in tests/ends/test_fanout.py."""
+
+import asyncio
+from enum import Enum
+from math import inf
+from typing import Any, cast
+
+import pytest
+from websockets.frames import Close, Frame, Opcode
+from wsproto.connection import Connection, ConnectionState, ConnectionType
+from wsproto.events import CloseConnection, TextMessage
+
+from backend import wire as module
+from backend.wire import ANSWER, FULL, PING, SILENT, Wire, found, text_frame
+
+HELLO = text_frame("hello")
+
+
+class State(Enum):
+    """What Hypercorn's stream may be."""
+
+    CONNECTED = 1
+    CLOSED = 2
+
+
+class Stream:
+    """Of Hypercorn's stream what a wire knows."""
+
+    def __init__(self) -> None:
+        self.connection = Connection(ConnectionType.SERVER)
+        self.state = State.CONNECTED
+        self.taken = asyncio.Event()
+
+    async def handle(self, event: Any) -> None:
+        await self.taken.wait()
+
+
+class Transport(asyncio.WriteTransport):
+    """Keeps what is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: list[bytes] = []
+        self.waiting = 0
+        self.lost = False
+        self.aborted = asyncio.Event()
+
+    def get_write_buffer_size(self) -> int:
+        return self.waiting
+
+    def is_closing(self) -> bool:
+        return self.lost
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written.append(bytes(data))
+
+    def abort(self) -> None:
+        self.lost = True
+        self.aborted.set()
+
+
+@pytest.fixture
+async def stream() -> Stream:
+    return Stream()
+
+
+@pytest.fixture
+async def transport() -> Transport:
+    return Transport()
+
+
+@pytest.fixture
+async def wire(stream: Stream, transport: Transport) -> Wire:
+    return Wire(stream, transport)
+
+
+def test_a_long_text_is_one_whole_frame() -> None:
+    text = "é" * 70_000
+    parsed = Connection(ConnectionType.CLIENT)
+    parsed.receive_data(text_frame(text))
+    got = [event for event in parsed.events() if isinstance(event, TextMessage)]
+    assert "".join(event.data for event in got) == text
+    assert got[-1].message_finished
+
+
+async def test_a_frame_is_written_as_it_is(wire: Wire, transport: Transport) -> None:
+    wire.write(HELLO)
+    assert transport.written == [HELLO]
+
+
+async def test_what_is_over_the_bound_is_not_taken(wire: Wire, transport: Transport) -> None:
+    transport.waiting = FULL
+    assert wire.take(HELLO)
+    transport.waiting += 1
+    assert not wire.take(HELLO)
+    assert transport.written == [HELLO]
+
+
+async def test_nothing_is_written_to_a_connection_that_is_lost(
+    wire: Wire, transport: Transport
+) -> None:
+    transport.lost = True
+    wire.write(HELLO)
+    wire.close(1012, "leaving")
+    wire.forget()
+    assert transport.written == []
+
+
+async def test_nothing_follows_our_close(wire: Wire, transport: Transport) -> None:
+    wire.close(1013, "too slow")
+    wire.write(HELLO)
+    wire.close(1012, "leaving")
+    wire.beat(wire.heard + SILENT + 1)
+    wire.forget()
+    close = Frame(Opcode.CLOSE, Close(1013, "too slow").serialize()).serialize(mask=False)
+    assert transport.written == [close]
+
+
+async def test_the_answer_to_our_close_is_not_answered(wire: Wire, stream: Stream) -> None:
+    wire.close(1013, "too slow")
+    wire.forget()
+    client = Connection(ConnectionType.CLIENT)
+    stream.connection.receive_data(client.send(CloseConnection(1013)))
+    assert len(list(stream.connection.events())) == 1
+    assert stream.connection.state is not ConnectionState.REMOTE_CLOSING
+    assert stream.state is State.CLOSED
+
+
+async def test_nothing_follows_the_answer_to_a_clients_close(
+    wire: Wire, stream: Stream, transport: Transport
+) -> None:
+    client = Connection(ConnectionType.CLIENT)
+    stream.connection.receive_data(client.send(CloseConnection(1000)))
+    assert len(list(stream.connection.events())) == 1
+    wire.write(HELLO)
+    assert transport.written == []
+
+
+async def test_who_does_not_end_it_is_dropped(
+    wire: Wire, transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LAST", 0.01)
+    wire.close(1013, "too slow")
+    await asyncio.wait_for(transport.aborted.wait(), 5)
+
+
+async def test_who_ended_it_is_forgotten(
+    wire: Wire, stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later: list[asyncio.TimerHandle] = []
+    loop = asyncio.get_running_loop()
+    real = loop.call_later
+    monkeypatch.setattr(loop, "call_later", lambda *a: later.append(real(*a)) or later[-1])
+    wire.close(1013, "too slow")
+    wire.forget()
+    assert later[0].cancelled()
+    assert stream.handle.__func__ is Stream.handle
+
+
+async def test_a_silent_client_is_asked_once_and_dropped_without_an_answer(
+    wire: Wire, transport: Transport
+) -> None:
+    asked = wire.heard + SILENT + 1
+    wire.beat(wire.heard + SILENT)
+    assert transport.written == []
+    wire.beat(asked)
+    wire.beat(asked + ANSWER)
+    assert transport.written == [PING]
+    assert not transport.lost
+    wire.beat(asked + ANSWER + 1)
+    assert transport.lost
+
+
+async def test_nobody_is_dropped_unasked_though_we_stood_still(
+    wire: Wire, transport: Transport
+) -> None:
+    wire.beat(wire.heard + 10 * (SILENT + ANSWER))
+    assert not transport.lost
+    assert transport.written == [PING]
+
+
+async def test_who_answers_and_never_says_a_word_stays(
+    wire: Wire, stream: Stream, transport: Transport
+) -> None:
+    stream.taken.set()
+    for _ in range(5):
+        wire.beat(wire.heard + SILENT + 1)
+        await cast("Stream", stream).handle("a pong")
+        wire.beat(wire.heard)
+    assert transport.written == [PING] * 5
+    assert not transport.lost
+
+
+async def test_what_we_do_not_take_is_no_silence_of_the_clients(
+    wire: Wire, stream: Stream, transport: Transport
+) -> None:
+    handling = asyncio.create_task(stream.handle("sound"))
+    await asyncio.sleep(0)
+    assert wire.heard == inf
+    wire.beat(asyncio.get_running_loop().time() + 1e6)
+    assert transport.written == []
+    stream.taken.set()
+    await handling
+    assert wire.heard < inf
+
+
+async def test_where_hypercorn_is_another_nothing_is_found() -> None:
+    async def send(message: dict[str, Any]) -> None:
+        raise AssertionError("not to be called")
+
+    class Other:
+        send = None
+
+        async def app_send(self, message: dict[str, Any]) -> None:
+            raise AssertionError("not to be called")
+
+    assert found(send) is None
+    assert found(Other().app_send) is None
