@@ -279,8 +279,8 @@ class Reader:
             reading = early.reading
         else:
             reading = await self._final(utterance, audio, asked)
-            if not reading.text and asked != self._wishes:
-                # A model may fall silent over a prompt: a context must not cost words.
+            if not reading.text and asked != self._wishes and desk.engine.eager:
+                # Whisper may fall silent over a prompt: a context must not cost words.
                 reading = await self._final(utterance, audio, self._wishes)
         self._count(reading, len(audio) / RATE)
         return reading
