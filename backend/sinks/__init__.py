@@ -13,6 +13,7 @@ from backend.sinks.feed import Feed, Sink
 from backend.sinks.postgres import Postgres
 from backend.sinks.redis import RedisChannel, RedisStream
 from backend.sinks.webhook import Webhook
+from backend.tasks import end
 from common.sinks import Letter, SinkStatus
 
 
@@ -29,9 +30,7 @@ class Sinks:
 
     async def close(self) -> None:
         """Stop; what wasn't delivered is when the server is up again."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(self._tasks)
 
     def status(self) -> list[SinkStatus]:
         """Return how far each has come, as counted last."""
