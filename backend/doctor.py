@@ -39,7 +39,7 @@ from backend.sources import SourceError
 from backend.sources.portaudio import devices, find, portaudio
 from backend.sources.tap import Mono, Tap
 from common import VERSION
-from common.api import DoctorReport, Finding, HistoryStatus
+from common.api import ClusterStatus, DoctorReport, Finding, HistoryStatus
 from common.events import AudioStatus
 from common.profile import BUILTIN, Profile, TranscriptionPart, VadPart
 from common.sinks import SinkStatus
@@ -68,6 +68,8 @@ class Doctor:
     """What a session hears now: the device isn't opened a second time."""
     sinks: Sequence[SinkStatus] = ()
     """How its sinks do."""
+    cluster: ClusterStatus | None = None
+    """How it does as one of several."""
     history: HistoryStatus | None = None
     """How the server that asks does with its history."""
     serving: bool = False
@@ -98,6 +100,7 @@ class Doctor:
         yield "folders", self._folders
         yield "history", self._history
         yield "sinks", self._sinks
+        yield "cluster", self._cluster
 
     @property
     def _needs_microphone(self) -> bool:
@@ -320,6 +323,18 @@ class Doctor:
                 yield "note", f"{found}; {one.letters} were not taken", mend
             else:
                 yield "ok", found, None
+
+    def _cluster(self) -> Iterator[Spec]:
+        if (one := self.cluster) is None:
+            return
+        if one.state == "up":
+            yield "ok", f"{one.name}: {one.waiting} events wait", None
+        else:
+            mend = (
+                "start Redis, or mend STT_SERVER_REDIS_URL; what waits is told once it is reached"
+            )
+            found = f"{one.name}: {one.waiting} events wait; {one.fault or 'not joined yet'}"
+            yield "fault", found, mend
 
 
 def _fallback(part: TranscriptionPart) -> Iterator[Spec]:

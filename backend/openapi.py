@@ -78,6 +78,9 @@ Text frames, one flat JSON object each: one of the schemas that carry `event`, b
 Text commands: `{"command":"ping"}` and `{"command":"subscribe","events":[…],"session":ID,
 "levels":true}`. A client that can't keep up is closed with 1013 and may resume.
 
+Servers of one cluster (`cluster` in `Welcome`) tell the same under the same numbers: a client
+resumes on any of them. One that can't follow the others answers the handshake with 503.
+
 ## Sound in: WebSocket /api/v1/audio
 
 The first text frame is an `AudioHello`; then binary frames of samples, of any length, and the text

@@ -106,6 +106,7 @@ class Parts:
                 serving=True,
                 history=self.history.status(),
                 sinks=self.sinks.status(),
+                cluster=self.cluster.status() if self.cluster else None,
             )
             self._examining = asyncio.ensure_future(asyncio.to_thread(doctor.examine))
         return await asyncio.shield(self._examining)

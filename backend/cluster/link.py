@@ -7,7 +7,7 @@ which Redis takes for what it is.
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 
 from redis.asyncio import Redis
 
@@ -19,6 +19,7 @@ from backend.cluster.log import Log
 from backend.history import History
 from backend.problems import Problem
 from backend.sinks.redis import connected
+from backend.tasks import end
 
 log = logging.getLogger(__name__)
 
@@ -135,12 +136,3 @@ class Link:
             self._bus.forget_here(frozenset(json.loads(text)))
         else:
             self._bus.arrive_live(text)
-
-
-async def end(tasks: Collection[asyncio.Task[None]]) -> None:
-    """Cancel tasks until they are: redis-py may lose one that comes while it takes a connection."""
-    waiting = set(tasks)
-    while waiting:
-        for task in waiting:
-            task.cancel()
-        _, waiting = await asyncio.wait(waiting, timeout=0.1)

@@ -13,10 +13,10 @@ from redis.exceptions import ResponseError
 
 from backend.cluster.jobs import ANSWER, ANSWERED, GROUP, Outcome
 from backend.cluster.keys import BLOCK, PAUSE, Keys
-from backend.cluster.link import end
 from backend.problems import Problem, ours
 from backend.recordings import Job
 from backend.sinks.redis import connected
+from backend.tasks import end
 from common.api import Transcript
 
 log = logging.getLogger(__name__)

@@ -1,7 +1,6 @@
 """Readers of history outside: a webhook, Redis, PostgreSQL. Each begins where it left off."""
 
 import asyncio
-import logging
 from collections.abc import Coroutine
 from typing import Any
 
@@ -14,13 +13,8 @@ from backend.sinks.feed import Feed, Sink
 from backend.sinks.postgres import Postgres
 from backend.sinks.redis import RedisChannel, RedisStream
 from backend.sinks.webhook import Webhook
+from backend.tasks import end
 from common.sinks import Letter, SinkStatus
-
-log = logging.getLogger(__name__)
-
-TRIES = 40
-PAUSE = 0.05
-"""Seconds after which those that are not done are told again to end."""
 
 
 class Sinks:
@@ -36,16 +30,7 @@ class Sinks:
 
     async def close(self) -> None:
         """Stop; what wasn't delivered is when the server is up again."""
-        pending = set(self._tasks)
-        for _ in range(TRIES):
-            if not pending:
-                return
-            for task in pending:
-                task.cancel()
-            # A driver may take the cancelling for the end of what it waited for, and go on.
-            _, pending = await asyncio.wait(pending, timeout=PAUSE)
-        if pending:
-            log.warning("leaving %d sinks that would not let go", len(pending))
+        await end(self._tasks)
 
     def status(self) -> list[SinkStatus]:
         """Return how far each has come, as counted last."""

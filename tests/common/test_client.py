@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from common.client import Broken, Client, Refused, Unauthorized
+from common.client import Broken, Client, Refused, Unauthorized, Unreachable
 
 Answer = tuple[int, Any]
 
@@ -146,3 +146,39 @@ async def test_only_what_was_wished_for_is_in_the_streams_query(client: Client) 
 async def test_an_upload_that_no_server_takes_is_refused_at_once(client: Client) -> None:
     with pytest.raises(ValueError, match="sample_rate"):
         client.audio(sample_rate=1)
+
+
+async def test_who_knows_several_servers_asks_the_next_while_one_is_gone(server: Server) -> None:
+    gone = {"one", "two"}
+
+    async def network(request: httpx.Request) -> httpx.Response:
+        if request.url.host in gone:
+            raise httpx.ConnectError("nobody listens there")
+        return await server(request)
+
+    async with Client(["http://one", "http://two/stt/"]) as client:
+        client._http._transport = httpx.MockTransport(network)
+        server.answer = (200, {"version": "1", "connections": 0, "uptime": 1})
+        with pytest.raises(Unreachable):
+            await client.health()
+        gone.remove("two")
+        for _ in range(2):
+            await client.health()
+            assert str(server.asked[-1].url) == "http://two/stt/health"
+    assert client.url == "http://two/stt"
+    with pytest.raises(ValueError, match="no server"):
+        Client([])
+
+
+async def test_what_may_have_been_heard_is_not_asked_of_another_server() -> None:
+    asked = []
+
+    async def network(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.host)
+        raise httpx.ReadError("it broke off")
+
+    async with Client(["http://one", "http://two"]) as client:
+        client._http._transport = httpx.MockTransport(network)
+        with pytest.raises(Unreachable):
+            await client.start()
+    assert asked == ["one"]

@@ -10,7 +10,15 @@ import pytest
 from websockets.asyncio.server import Request, Response, ServerConnection, serve
 
 from common.client import Client, Link, Refused, Unauthorized, Unreachable
-from common.events import Event, SessionStopped, SystemStatus, Transcription, Welcome, encode
+from common.events import (
+    Event,
+    SessionStarted,
+    SessionStopped,
+    SystemStatus,
+    Transcription,
+    Welcome,
+    encode,
+)
 from common.stream import EventStream
 
 Script = Callable[[ServerConnection], Awaitable[None]]
@@ -72,6 +80,30 @@ async def test_a_stream_that_breaks_off_resumes_without_a_gap_or_a_repeat() -> N
         assert await finals(client.events(), 4) == [1, 2, 3, 4]
     assert "since" not in queries[0]
     assert queries[1]["since"] == ["2"]
+
+
+async def test_a_stream_goes_on_at_another_server_when_one_is_gone() -> None:
+    async with speaking(says(welcome(2), final(3), final(4), stay=True)) as (there, queries):
+        async with speaking(says(welcome(), final(1), final(2))) as (here, _):
+            client = Client([here, there])
+            stream = client.events()
+            assert await finals(stream, 2) == [1, 2]
+        async with client:
+            assert await finals(stream, 2) == [3, 4]
+    assert queries[0]["since"] == ["2"]
+
+
+async def test_sound_goes_to_a_server_that_is_there() -> None:
+    async with speaking(says(final(1))) as (gone, _):
+        pass
+    started = encode(SessionStarted(source="stream", session_id="s", seq=1))
+    async with (
+        speaking(says(started, stay=True)) as (there, queries),
+        Client([gone, there]) as client,
+        client.audio() as upload,
+    ):
+        assert upload.session_id == "s"
+        assert len(queries) == 1
 
 
 async def test_another_server_counts_anew() -> None:

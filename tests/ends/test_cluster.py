@@ -225,7 +225,12 @@ async def test_a_server_that_never_reached_redis_sends_its_clients_elsewhere() -
             assert "503" in (await until(refused, bool))[0]
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-            assert (await client.status()).cluster.state == "failing"  # type: ignore[union-attr]
+            status = await client.status()
+            assert status.cluster
+            assert status.cluster.state == "failing"
+            report = await client.doctor()
+            (found,) = [one for one in report.findings if one.name == "cluster"]
+            assert found.state == "fault"
             body = {"Content-Type": "audio/L16"}
             answer = await http.post(
                 "/api/v1/transcription/transcribe", content=SAID, headers=body, timeout=60

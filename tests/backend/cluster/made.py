@@ -1,9 +1,10 @@
 """Servers of a cluster without their sockets: a history, a bus and its way to Redis each."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from backend.bus import Bus
 from backend.cluster import Cluster
@@ -70,18 +71,23 @@ class Hearing:
 
     async def have(self, count: int) -> list[tuple[int | None, str]]:
         """Wait for so many finals."""
+        return await until(seen(lambda: self.told), lambda told: len(told) >= count)
 
-        async def look() -> list[tuple[int | None, str]]:
-            return self.told
 
-        return await until(look, lambda told: len(told) >= count)
+Value = TypeVar("Value")
+
+
+def seen(look: Callable[[], Value]) -> Callable[[], Awaitable[Value]]:
+    """Return what `until` may look with."""
+
+    async def looked() -> Value:
+        return look()
+
+    return looked
 
 
 async def until_failing(bus: SharedBus, failing: bool = True) -> None:
-    async def look() -> bool:
-        return bus.fault is not None
-
-    await until(look, lambda seen: seen is failing)
+    await until(seen(lambda: bus.fault is not None), lambda now: now is failing)
 
 
 def says(bus: Bus, name: str, count: int, first: int = 0) -> list[str]:

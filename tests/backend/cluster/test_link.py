@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from backend.bus import HELD
 from backend.history import search
 from common.events import Error, Level, SystemStatus, Transcription
-from tests.backend.cluster.made import Hearing, member, says, until_failing
+from tests.backend.cluster.made import Hearing, member, says, seen, until_failing
 from tests.backend.history.made import final, until
 from tests.outside import needs_redis, redis_server
 
@@ -157,14 +157,7 @@ async def test_partials_go_on_for_its_own_clients_without_redis(tmp_path: Path) 
             redis.stop()
             await until_failing(a)
             a.publish(partial("still", "u"))
-            await until(_async(lambda: hearing.events[-1].event), lambda e: e == "transcription")
-
-
-def _async(look):  # type: ignore[no-untyped-def]
-    async def looked():  # type: ignore[no-untyped-def]
-        return look()
-
-    return looked
+            await until(seen(lambda: hearing.events[-1].event), lambda e: e == "transcription")
 
 
 async def test_what_a_killed_server_left_behind_is_told_once_when_it_is_back(
@@ -184,7 +177,7 @@ async def test_what_a_killed_server_left_behind_is_told_once_when_it_is_back(
             for _ in range(2):
                 async with member(tmp_path / "a", redis.port) as (_, a, history):
                     told = await at_b.have(6)
-                    await until(_async(lambda: len(a.waiting)), lambda left: left == 0)
+                    await until(seen(lambda: len(a.waiting)), lambda left: left == 0)
                     says(a, "a", 1, 6)
                     await a.settle()
                     kept, _ = await history.told(0, 2**60, 100)
@@ -244,9 +237,9 @@ async def test_what_is_deleted_is_forgotten_everywhere(tmp_path: Path) -> None:
             says(a, "a", 3)
             await a.settle()
             await b.reach(a.seq)
-            await until(_async(lambda: len(b.recent)), lambda held: held == 3)
+            await until(seen(lambda: len(b.recent)), lambda held: held == 3)
             await history.delete(a.seq - 1)
-            await until(_async(lambda: [one.text for one in b.recent]), lambda t: "a 1" not in t)
+            await until(seen(lambda: [one.text for one in b.recent]), lambda t: "a 1" not in t)
             texts, _ = await cluster.told(0, a.seq + 1, 10)
             assert [Transcription.model_validate_json(text).text for text in texts] == [
                 "a 0",
