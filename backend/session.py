@@ -216,7 +216,8 @@ class Session:
 
     def hear(self, block: Block) -> None:
         """Cut a block of sound up. Called on the hearing thread."""
-        if news := self._silence.hear(block):
+        # A file or a client may be silent.
+        if self.source.live and (news := self._silence.hear(block)):
             self._outbox.post(self._take_news, news)
         for frame in self._framer.frames(block):
             self._pass_on(self._hear_frame(frame))
@@ -305,8 +306,9 @@ class Session:
         if waking and not level.speaking and not self.reader.busy:
             # Not the segmenter's time: the hearing thread is ahead of what is taken in here.
             waking.look_at_the_time(level.at)
-        self._tell(
+        self._bus.publish(
             Level(
+                session_id=self.session_id,
                 rms_dbfs=round(level.rms_dbfs, 1),
                 peak_dbfs=round(level.peak_dbfs, 1),
                 speech=round(level.scores.speech, 3),
