@@ -26,7 +26,11 @@ class Outbox:
         self._waiting.append(partial(call, *arguments))
         if not self._woken:
             self._woken = True
-            self.loop.call_soon_threadsafe(self._deliver)
+            try:
+                self.loop.call_soon_threadsafe(self._deliver)
+            except RuntimeError:
+                self._woken = False
+                raise
 
     def _deliver(self) -> None:
         self._woken = False  # First: what is posted from now on wakes again.

@@ -58,8 +58,10 @@ async def test_one_that_fails_does_not_hold_up_the_others(
     assert "broken" in caplog.text
 
 
-async def test_a_closed_loop_is_told_as_such() -> None:
+async def test_that_the_loop_is_closed_is_told_each_time() -> None:
     loop = asyncio.new_event_loop()
     loop.close()
-    with pytest.raises(RuntimeError, match="closed"):
-        Outbox(loop).post(print)
+    outbox = Outbox(loop)
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="closed"):
+            outbox.post(print)
