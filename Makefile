@@ -65,12 +65,20 @@ lint: $(VENV)/developed
 
 check: lint test
 
-bench: $(VENV)/developed
+$(VENV)/benched: $(VENV)/developed
+	@PYTHONWARNINGS=ignore $(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[mlx-cpu,wake,sinks,keyring,dev,bench]'
+	@touch $@ $(VENV)/developed $(VENV)/installed
+
+bench: $(VENV)/benched
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.accuracy
 	$(BIN)/python -m benchmarks.hearing --wake
 	$(BIN)/python -m benchmarks.engine
 	$(BIN)/python -m benchmarks.fixture
+	$(BIN)/python -m benchmarks.fanout
+	$(BIN)/python -m benchmarks.fanout --stuck
+	$(BIN)/python -m benchmarks.streams
+	$(BIN)/python -m benchmarks.rest
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

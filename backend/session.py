@@ -17,6 +17,7 @@ from backend.hearing import Block, Samples
 from backend.hearing.ears import Ears, Inlet
 from backend.hearing.framer import Framer
 from backend.hearing.news import Lost, News, Overran, Tuned
+from backend.hearing.outbox import Outbox
 from backend.hearing.segmenter import (
     Growing,
     Heard,
@@ -108,6 +109,7 @@ class Session:
         self._framer: Framer
         self._segmenter: Segmenter
         self._inlet: Inlet
+        self._outbox: Outbox
 
     async def prepare(self) -> None:
         """Get ready all that may be missing. Raises `SourceError` or `DetectorError`."""
@@ -122,6 +124,7 @@ class Session:
 
     async def start(self, ears: Ears) -> None:
         """Listen, once prepared. Raises `SourceError`."""
+        self._outbox = ears.outbox(self._loop)
         self._inlet = ears.open(self, BOUND * self.source.rate)
         self._log.info("began: %s, profile %s", self.source.name, self.name)
         self._tell(SessionStarted(source=self.source.name, profile=self.name))
@@ -216,8 +219,9 @@ class Session:
 
     def hear(self, block: Block) -> None:
         """Cut a block of sound up. Called on the hearing thread."""
-        if news := self._silence.hear(block):
-            self._loop.call_soon_threadsafe(self._take_news, news)
+        # A file or a client may be silent.
+        if self.source.live and (news := self._silence.hear(block)):
+            self._outbox.post(self._take_news, news)
         for frame in self._framer.frames(block):
             self._pass_on(self._hear_frame(frame))
         self._clock.tick(self._segmenter.seconds)
@@ -235,7 +239,7 @@ class Session:
             self._log.exception("what was left can't be heard")
             fault = fault or error
             self.flush()
-        self._loop.call_soon_threadsafe(self._wind_up, fault)
+        self._outbox.post(self._wind_up, fault)
 
     def note(self, news: News) -> None:
         """Tell what happened to the source, after the words before it. On the hearing thread."""
@@ -245,7 +249,7 @@ class Session:
         if isinstance(news, Lost):
             self._run_out()
             self._silence.forget()
-        self._loop.call_soon_threadsafe(self._take_news, news)
+        self._outbox.post(self._take_news, news)
 
     def _tune(self, tuning: Tuned) -> None:
         profile, vad = tuning.profile, _vad(tuning.profile)
@@ -269,7 +273,7 @@ class Session:
 
     def _pass_on(self, things: Sequence[Heard | Spotted]) -> None:
         if things:
-            self._loop.call_soon_threadsafe(self._take_in, things)
+            self._outbox.post(self._take_in, things)
 
     # On the event loop.
 
@@ -305,8 +309,9 @@ class Session:
         if waking and not level.speaking and not self.reader.busy:
             # Not the segmenter's time: the hearing thread is ahead of what is taken in here.
             waking.look_at_the_time(level.at)
-        self._tell(
+        self._bus.publish(
             Level(
+                session_id=self.session_id,
                 rms_dbfs=round(level.rms_dbfs, 1),
                 peak_dbfs=round(level.peak_dbfs, 1),
                 speech=round(level.scores.speech, 3),

@@ -107,6 +107,8 @@ class Socket:
 
     async def text(self, text: str) -> None:
         """Send a text frame; waits while the peer's window is full."""
+        if self.wire and self.wire.take(wire.text_frame(text)):
+            return
         await self._send({"type": "websocket.send", "text": text})
 
     async def tell(self, event: Event) -> None:

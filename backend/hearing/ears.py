@@ -9,14 +9,20 @@ that one with much to say keeps nobody waiting.
 import asyncio
 import logging
 import threading
+import time
 from collections import deque
 from queue import SimpleQueue
 from typing import Protocol
 
 from backend.hearing import Block
 from backend.hearing.news import News
+from backend.hearing.outbox import Outbox
 
 log = logging.getLogger(__name__)
+
+MANY, GATHER = 32, 0.004
+"""With more inlets than this, seconds for which sound is gathered before it is heard: to wake for
+each block costs more than to hear it."""
 
 
 class Listener(Protocol):
@@ -189,6 +195,13 @@ class Ears:
         self._thread: threading.Thread | None = None
         self._inlets: set[Inlet] = set()
         self._changing = threading.Lock()
+        self._outbox: Outbox | None = None
+
+    def outbox(self, loop: asyncio.AbstractEventLoop) -> Outbox:
+        """Return the way to a loop, the same for all that are heard here."""
+        if self._outbox is None or self._outbox.loop is not loop:
+            self._outbox = Outbox(loop)
+        return self._outbox
 
     def open(self, listener: Listener, bound: int) -> Inlet:
         """Return a way in for a session's sound.
@@ -220,6 +233,8 @@ class Ears:
     def _run(self) -> None:
         closing = False
         while not closing or not self._ready.empty():
+            if len(self._inlets) > MANY and self._ready.empty():
+                time.sleep(GATHER)
             inlet = self._ready.get()
             if inlet is None:
                 closing = True

@@ -3,8 +3,10 @@
 import base64
 import binascii
 import tempfile
+from contextlib import suppress
 from typing import IO
 
+import pybase64
 from pydantic import ValidationError
 from quart import Blueprint, Response, request
 
@@ -171,6 +173,9 @@ def _over(below: TranscribeRequest, above: TranscribeRequest) -> TranscribeReque
 
 
 def _decoded(text: str) -> bytes:
+    with suppress(ValueError):
+        return pybase64.b64decode(text, validate=True)
+    # What is wrong, if anything is, the standard library says; it takes fifty times as long.
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
