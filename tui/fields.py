@@ -121,7 +121,7 @@ def _field(path: Path, info: FieldInfo) -> Field:
         help=told,
         default=info.get_default(call_default_factory=True),
         optional=NoneType in kinds,
-        choices=get_args(kinds[0]) if get_origin(kinds[0]) is Literal else (),
+        choices=_choices(kinds),
         least=least,
         most=most,
         unit=_UNITS.get(told.split(" ", 1)[0], ""),
@@ -130,6 +130,14 @@ def _field(path: Path, info: FieldInfo) -> Field:
 
 def _alternatives(annotation: Any) -> tuple[Any, ...]:
     return get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+
+
+def _choices(kinds: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return what a field may be, null last where it may; empty if it may be anything."""
+    named = next((kind for kind in kinds if get_origin(kind) is Literal), None)
+    if named is None:
+        return ()
+    return (*get_args(named), None) if NoneType in kinds else get_args(named)
 
 
 def _kind(kinds: tuple[Any, ...]) -> Kind:

@@ -105,7 +105,7 @@ def _control(field: Field, value: Any) -> Widget:
         case "switch":
             return Switch(bool(value), animate=False)
         case "choice":
-            options = [(str(choice), choice) for choice in field.choices]
+            options = [("none" if one is None else str(one), one) for one in field.choices]
             return Select(options, value=value, allow_blank=False, compact=True)
         case "list":
             return Texts(list(value or ()))
