@@ -84,7 +84,7 @@ async def test_every_kind_of_control_makes_its_value() -> None:
 
 async def test_text_that_is_no_json_is_a_fault_of_its_field() -> None:
     app = Alone(Profile())
-    async with app.run_test(size=(100, 60)) as pilot:
+    async with app.run_test(size=(100, 160)) as pilot:
         await whole(pilot, app)
         row(app, "transcription-options").query_one(Input).value = "{"
         await until(pilot, lambda: ("transcription", "options") in app.form.faults)
