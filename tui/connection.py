@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -112,6 +113,9 @@ class Connected(App[None]):
         # What the wire needs takes a while to load: keys are heard meanwhile.
         await asyncio.to_thread(import_module, "tui.folding")
         await asyncio.to_thread(import_module, "common.client")
+        if not self.is_headless:
+            # All that stays: looking through it for cycles took 0.1 to 0.2 s, and keys waited.
+            gc.freeze()
         if self._token is None and self._client is None:
             self._token = await asyncio.to_thread(servers.token_for, servers.path(), self.state.url)
         left = self.left.get(self.state.url, Left())

@@ -1,3 +1,4 @@
+import gc
 import re
 
 import pytest
@@ -291,3 +292,15 @@ async def test_without_colors_the_marks_still_tell(
         styles = [s.style for strip in app.screen._compositor.render_strips() for s in strip]
         colors = {style.color.triplet for style in styles if style and style.color}
         assert all(triplet and len(set(triplet)) == 1 for triplet in colors)
+
+
+async def test_the_cycle_collector_leaves_alone_what_was_loaded(
+    server: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Console, "is_headless", False)
+    try:
+        async with Console(server.url).run_test() as pilot:
+            await connected(pilot, server)
+            assert gc.get_freeze_count() > 10_000
+    finally:
+        gc.unfreeze()

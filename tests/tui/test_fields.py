@@ -61,6 +61,7 @@ def test_unit_range_and_default_come_from_the_schema() -> None:
     silence = FIELDS["vad.min_silence_duration"]
     assert (silence.bounds, silence.standard, silence.unit) == ("0.1 - 10 s", "0.7", "s")
     assert FIELDS["vad.detector_type"].choices == ("combined", "silero", "webrtc")
+    assert FIELDS["transcription.fallback"].choices == ("auto", "mlx_whisper", "pocketsphinx", None)
     assert FIELDS["transcription.model"].optional
     assert not FIELDS["vad.sensitivity"].optional
 

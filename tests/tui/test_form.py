@@ -147,3 +147,17 @@ async def test_a_list_grows_at_its_end_and_leaves_out_what_is_emptied() -> None:
         await until(pilot, lambda: len(app.texts.query(Input)) == 4)
         app.texts.query(Input).first().value = ""
         assert app.texts.value == ["[/two]", "three"]
+
+
+async def test_a_choice_that_may_be_none_is_made_and_taken_back() -> None:
+    app = Alone(Profile())
+    async with app.run_test(size=(100, 40)) as pilot:
+        await whole(pilot, app)
+        fallback = row(app, "transcription-fallback")
+        assert fallback.read() is None
+        await fallback.write("pocketsphinx")
+        await until(pilot, lambda: bool(app.edited))
+        assert app.form.profile is not None
+        assert app.form.profile.transcription.fallback == "pocketsphinx"
+        await fallback.write(None)
+        await until(pilot, lambda: app.form.profile == Profile())

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from textual.app import App, ComposeResult
 
@@ -41,6 +43,33 @@ async def test_news_of_the_link_are_never_cut_while_there_is_room(width: int) ->
         header.state = WAITING
         await pilot.pause()
         assert "○ reconnecting in" in screen_text(pilot.app)
+
+
+async def test_every_place_has_its_name_at_80_columns_and_its_number_at_40() -> None:
+    async with Alone().run_test(size=(80, 3)) as pilot:
+        pilot.app.query_one(Header).state = replace(UP, round_trip=0.027)
+        await pilot.pause()
+        line = screen_text(pilot.app).split("\n")[0]
+        assert all(f"{place.key} {place.title}" in line for place in PLACES)
+        assert line.endswith("●27 ms")
+        await pilot.resize_terminal(40, 3)
+        await pilot.pause()
+        assert "1 Listen  2 3 4 5 6 7" in screen_text(pilot.app)
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+async def test_a_click_goes_to_the_place_it_hits(
+    width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Alone().run_test(size=(width, 3)) as pilot:
+        gone: list[str] = []
+        monkeypatch.setattr(pilot.app, "switch_mode", gone.append)
+        pilot.app.query_one(Header).state = UP
+        await pilot.pause()
+        line = screen_text(pilot.app).split("\n")[0]
+        for place in PLACES:
+            await pilot.click(Header, offset=(line.index(place.key), 0))
+        assert gone == [place.name for place in PLACES]
 
 
 async def test_the_clock_runs_only_while_there_is_something_to_count() -> None:

@@ -68,3 +68,36 @@ def test_nothing_heavy_is_imported(module: str, heavy: tuple[str, ...]) -> None:
     code = f"import sys, {module}; print(*sorted(set({heavy!r}) & sys.modules.keys()))"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == ""
+
+
+FIRST_PAINT = """
+import sys
+from tui.app import Console
+
+def tell(app):
+    print(*sorted(set(sys.argv[1:]) & sys.modules.keys()))
+    app.exit()
+
+Console.follow = tell
+Console("http://127.0.0.1:9").run(headless=True)
+"""
+"""The console follows its server once it has been drawn."""
+
+
+def test_what_the_wire_needs_is_imported_after_the_first_paint() -> None:
+    early, *late = [
+        "textual",
+        "pydantic",
+        "httpx",
+        "websockets",
+        "zeroconf",
+        "keyring",
+        "sounddevice",
+    ]
+    ran = subprocess.run(
+        [sys.executable, "-c", FIRST_PAINT, early, *late],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ran.stdout == "textual\n"

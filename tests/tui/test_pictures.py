@@ -25,7 +25,7 @@ from common.nearby import Nearby
 from common.profile import BUILTIN, Profile
 from common.stream import Link
 from tests.running import ROOT
-from tests.tui.loopback import ENGINE, NOON, level, said, until
+from tests.tui.loopback import ENGINE, NOON, level, said, screen_text, until
 from tui import servers
 from tui.app import Console
 from tui.connection import Connected
@@ -217,9 +217,22 @@ async def edited(pilot: Pilot[None]) -> None:
     edit.hear(level(session_id=STATE.session_id))
     for field, text in (("vad-sensitivity", "7"), ("vad-pre_speech", "0.5")):
         edit.form.query_one(f"#{field} Input", Input).value = text
-    edit.form.query_one("#vad-sensitivity Input", Input).cursor_blink = False
-    edit.form.query_one("#vad-sensitivity Input", Input).focus()
+    field = edit.form.query_one("#vad-sensitivity Input", Input)
+    field.cursor_blink = False
     await until(pilot, lambda: bool(edit.form.faults))
+    await at_rest(pilot)
+    # Only now is it known how high everything is, and so how far there is to scroll.
+    field.focus()
+    await until(pilot, lambda: field.has_focus)
+    await at_rest(pilot)
+
+
+async def at_rest(pilot: Pilot[None]) -> None:
+    """Wait until nothing moves on the screen any more."""
+    before = ""
+    while (now := screen_text(pilot.app)) != before:
+        before = now
+        await pilot.pause(0.05)
 
 
 @pytest.mark.parametrize(("size", "theme"), LOOKS)

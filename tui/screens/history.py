@@ -292,4 +292,5 @@ class HistoryScreen(PlaceScreen):
             told.update("Nothing like that was said." if searched else "Nothing was said yet.")
             return
         more = " and more" if self._next is not None else ""
-        told.update(f"{len(self.found)}{more}")
+        noun = "utterance" if len(self.found) == 1 else "utterances"
+        told.update(f"{len(self.found)} {noun}{more}")

@@ -57,7 +57,8 @@ def described(session: SessionFigures, feed: Feed | None, own: bool) -> Content:
 
 def figures(session: SessionFigures) -> Iterator[str]:
     """Yield a session's figures in words: how much it heard, how well it keeps up, what it lost."""
-    heard = f"heard {duration(session.audio_seconds)} · {session.finals} finals"
+    finals = "1 final" if session.finals == 1 else f"{session.finals} finals"
+    heard = f"heard {duration(session.audio_seconds)} · {finals}"
     wait = f" · {session.waiting_seconds:.1f} s wait" if session.waiting_seconds >= 0.1 else ""
     yield f"{one_line(session.session_id)} · {heard}{wait}"
     paces = []

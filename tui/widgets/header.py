@@ -2,18 +2,22 @@
 
 import math
 import time
+from typing import Literal
 
 from textual.content import Content
 from textual.events import Click
 from textual.reactive import reactive
 
-from tui.places import PLACES
+from tui.places import PLACES, Place
 from tui.state import State
 from tui.text import FAINT, MUTED, one_line
 from tui.widgets.ticking import Ticking
 
 Part = tuple[str, str]
 """Text and style."""
+Form = Literal["wide", "close", "numbers", "here"]
+FORMS: tuple[Form, ...] = ("wide", "close", "numbers", "here")
+"""How the places are shown, where there is less and less room."""
 
 
 def address(url: str) -> str:
@@ -28,8 +32,8 @@ def link_words(state: State, now: float) -> list[Part]:
         return [(f"✗ refused · {state.refusal} · r to try again", "$text-error")]
     if link.state == "up":
         took = f" · {state.round_trip * 1000:.0f} ms" if state.round_trip is not None else ""
-        names = (f"connected to {url}{took}", f"{address(url)}{took}", took[3:], "")
-        return [(f"● {name}".rstrip(), "$text-success") for name in names]
+        names = (f" connected to {url}{took}", f" {address(url)}{took}", took[2:], took[3:], "")
+        return [(f"●{name}", "$text-success") for name in names]
     if link.state == "waiting":
         seconds = max(0, math.ceil((link.retry_at or now) - now))
         why = f" · {one_line(link.reason)}" if link.reason else ""
@@ -49,6 +53,8 @@ class Header(Ticking):
     def __init__(self, place: str) -> None:
         super().__init__()
         self._place = place
+        self._tabs: list[tuple[Place, list[Part]]] = []
+        """What stands for each place, as drawn last."""
 
     def watch_state(self, state: State) -> None:
         self.ticking = state.link.state == "waiting" and not state.refusal
@@ -56,29 +62,32 @@ class Header(Ticking):
     def render(self) -> Content:
         width = self.size.width
         words = link_words(self.state, time.monotonic())
-        for every in (True, False):
-            tabs = self._tabs(every=every)
+        for form in FORMS:
+            self._tabs = [(place, self._tab(place, form)) for place in PLACES]
+            tabs = Content.assemble(*(part for _, parts in self._tabs for part in parts))
             room = width - tabs.cell_length
             fitting = [word for word in words if Content(word[0]).cell_length <= room]
             if fitting:
-                text, style = fitting[0]
-                gap = " " * (width - tabs.cell_length - Content(text).cell_length)
-                return Content.assemble(tabs, gap, (text, style))
+                gap = " " * (room - Content(fitting[0][0]).cell_length)
+                return Content.assemble(tabs, gap, fitting[0])
+        self._tabs = []
         return Content.assemble(words[-1]).truncate(width, ellipsis=True)
 
     def on_click(self, event: Click) -> None:
-        at = 0
-        for place in PLACES:
-            at += len(place.key) + len(place.title) + 3
-            if event.x < at:
+        edge = 0
+        for place, parts in self._tabs:
+            edge += sum(len(text) for text, _ in parts)
+            if event.x < edge:
                 self.app.switch_mode(place.name)
                 return
 
-    def _tabs(self, *, every: bool) -> Content:
-        parts: list[Part] = []
-        for place in PLACES:
-            here = place.name == self._place
-            if here or every:
-                parts.append((f"{place.key} ", "bold $text-primary" if here else FAINT))
-                parts.append((f"{place.title}  ", "bold $text-primary" if here else MUTED))
-        return Content.assemble(*parts)
+    def _tab(self, place: Place, form: Form) -> list[Part]:
+        """Return what stands for a place: its number, and its name where there is room."""
+        here = place.name == self._place
+        if not here and form == "here":
+            return []
+        key = (f"{place.key} ", "bold $text-primary" if here else FAINT)
+        if not here and form == "numbers":
+            return [(f"{place.key} ", MUTED)]
+        gap = "  " if form == "wide" or (here and form != "close") else " "
+        return [key, (f"{place.title}{gap}", "bold $text-primary" if here else MUTED)]
