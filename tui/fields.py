@@ -139,14 +139,6 @@ def _alternatives(annotation: Any) -> tuple[Any, ...]:
     return get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
 
 
-def _choices(kinds: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return what a field may be, null last where it may; empty if it may be anything."""
-    named = next((kind for kind in kinds if get_origin(kind) is Literal), None)
-    if named is None:
-        return ()
-    return (*get_args(named), None) if NoneType in kinds else get_args(named)
-
-
 def _kind(kinds: tuple[Any, ...]) -> Kind:
     real = [kind for kind in kinds if kind is not NoneType]
     first = get_origin(real[0]) or real[0]
