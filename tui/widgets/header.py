@@ -89,5 +89,5 @@ class Header(Ticking):
         key = (f"{place.key} ", "bold $text-primary" if here else FAINT)
         if not here and form == "numbers":
             return [(f"{place.key} ", MUTED)]
-        gap = "  " if form == "wide" or here and form != "close" else " "
+        gap = "  " if form == "wide" or (here and form != "close") else " "
         return [key, (f"{place.title}{gap}", "bold $text-primary" if here else MUTED)]
