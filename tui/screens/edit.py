@@ -7,7 +7,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from common.events import Level
 from common.problems import ClientError, Refused
@@ -19,6 +19,7 @@ from tui.screens.confirm import Confirm
 from tui.screens.differ import DifferScreen
 from tui.text import MUTED, one_line
 from tui.widgets.form import Form
+from tui.widgets.keyline import KeyLine
 from tui.widgets.meter import Meter
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ class EditScreen(Screen[str | None]):
         yield Static(id="head")
         yield Meter()
         yield Form(self._profile)
-        yield Footer()
+        yield KeyLine()
 
     def on_mount(self) -> None:
         self._describe()

@@ -10,10 +10,10 @@ from textual.app import ComposeResult
 from textual.reactive import reactive
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Footer
 
 from tui.state import State
 from tui.widgets.header import Header
+from tui.widgets.keyline import KeyLine
 
 if TYPE_CHECKING:
     from common.events import Event
@@ -43,7 +43,7 @@ class PlaceScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         yield Header(self.name or "").data_bind(PlaceScreen.state)
         yield from self.contents()
-        yield Footer()
+        yield KeyLine()
 
     @property
     def busy(self) -> str:
