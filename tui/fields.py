@@ -129,10 +129,11 @@ def _field(path: Path, info: FieldInfo) -> Field:
 
 
 def _choices(kinds: tuple[Any, ...]) -> tuple[Any, ...]:
-    literal = next((kind for kind in kinds if get_origin(kind) is Literal), None)
-    if literal is None:
+    """Return what a field may be, null last where it may; empty if it may be anything."""
+    named = next((kind for kind in kinds if get_origin(kind) is Literal), None)
+    if named is None:
         return ()
-    return (*((None,) if NoneType in kinds else ()), *get_args(literal))
+    return (*get_args(named), None) if NoneType in kinds else get_args(named)
 
 
 def _alternatives(annotation: Any) -> tuple[Any, ...]:

@@ -210,18 +210,18 @@ async def test_everything_filtered_out_is_told_apart_from_nothing_said(server: L
 
 async def test_each_session_has_its_tab(server: Loopback) -> None:
     async with Console(server.url).run_test(size=(80, 24)) as pilot:
-        app = await talked(pilot, server, "here")
+        app = await talked(pilot, server, "indoors")
         assert not app.home.tabs.display
         server.tell(SessionStarted(session_id="kitchen", source="stream"))
-        server.tell(said("there", "k", session_id="kitchen"))
+        server.tell(said("outdoors", "k", session_id="kitchen"))
         await until(pilot, lambda: "all  microphone  kitchen" in screen_text(app))
-        assert "kitchen    there" in screen_text(app)
+        assert "kitchen    outdoors" in screen_text(app)
         await pilot.press("right_square_bracket")
-        await until(pilot, lambda: "there" not in screen_text(app))
+        await until(pilot, lambda: "outdoors" not in screen_text(app))
         await pilot.press("right")
-        await until(pilot, lambda: " here" not in screen_text(app))
+        await until(pilot, lambda: "indoors" not in screen_text(app))
         await pilot.press("left_square_bracket", "left")
-        await until(pilot, lambda: " here" in screen_text(app))
+        await until(pilot, lambda: "indoors" in screen_text(app))
         assert app.home.sieve.speaker is None
         await pilot.click(SpeakerTabs, offset=(20, 0))
         await until(pilot, lambda: app.home.sieve.speaker == "kitchen")

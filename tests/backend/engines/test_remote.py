@@ -222,7 +222,12 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 def test_the_process_ends_with_who_asks():
     asker = subprocess.run(
-        [sys.executable, "-c", ASKER], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-c", ASKER],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert asker.returncode == -signal.SIGKILL, asker.stderr
     worker = int(asker.stdout)
