@@ -54,8 +54,9 @@ run: install
 console: install
 	@$(BIN)/stt-console --url $(URL)
 
+# Real processes, sound in real time, a busy machine: what fails is tried once more, and an "R" says so.
 test: $(VENV)/developed
-	$(BIN)/pytest -n auto --maxprocesses 4
+	$(BIN)/pytest -n auto --maxprocesses 4 --reruns 1
 
 lint: $(VENV)/developed
 	$(BIN)/ruff check .

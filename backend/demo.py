@@ -118,7 +118,8 @@ async def _known(address: "asyncio.Future[str | None]") -> str:
 
 
 async def _start(url: str, path: Path, transcription: Mapping[str, Any], about: str) -> None:
-    given = {name: wish for name, wish in transcription.items() if wish is not None}
+    # The sample's sentences have nothing to do with each other: none is another's context.
+    given = {"carry_over": 0} | {k: wish for k, wish in transcription.items() if wish is not None}
     source = {"source": f"file:{path.resolve()}"}
     async with Client(url) as client:
         config = {"transcription": given, "audio": source, "vad": {"pre_speech": PRE_SPEECH}}

@@ -34,7 +34,7 @@ asyncio.run(serve(app, config))
 PEER_PORT = 18_431
 MODEL = {"transcription": {"engine": "mlx_whisper", "model": str(TINY), "language": "en"}}
 SOUND = ROOT / "tests" / "sounds" / "demo.flac"
-READINGS = 5
+READINGS = 1
 
 
 def until_healthy(url: str, began: float) -> float:
