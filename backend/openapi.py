@@ -338,6 +338,8 @@ def _operation(operation: Operation, wants_token: bool) -> Json:
 def _content(answer: type[BaseModel] | str) -> Json:
     if answer == "application/json":
         return {answer: {"schema": {"type": "object"}}}
+    if answer == "*/*":
+        return {answer: {"schema": {}}}  # Text of several kinds, JSON among them.
     if isinstance(answer, str):
         return {answer: {"schema": {"type": "string"}}}
     return {"application/json": {"schema": {"$ref": SCHEMAS + _named(answer)}}}
