@@ -327,12 +327,17 @@ def _operation(operation: Operation, wants_token: bool) -> Json:
         told["requestBody"] = {"required": True, "content": _audio()}
     elif operation.takes:
         told["requestBody"] = {
-            "required": operation.takes is Profile,
+            "required": operation.takes is Profile or _must_be_told(operation.takes),
             "content": _content(operation.takes),
         }
     if wants_token and guarded:
         told["security"] = [{"token": []}]
     return told
+
+
+def _must_be_told(shape: type[BaseModel]) -> bool:
+    """Whether an empty body can't be one of this shape."""
+    return any(field.is_required() for field in shape.model_fields.values())
 
 
 def _content(answer: type[BaseModel] | str) -> Json:
