@@ -9,7 +9,6 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,7 +20,7 @@ OK, FAILED, MISUSED = 0, 1, 2
 """Exit codes: all went well; it could not be done; the command line or the environment is wrong."""
 SIGNALED = 128
 """Plus the number of the signal that ended it: what shells make of it."""
-ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 HURRY = 3.0
 """Seconds that threads have to end after a signal, where there is nothing to be finished."""
 
@@ -250,11 +249,10 @@ async def _until_signaled(work: Coroutine[Any, Any, int], patience: float | None
 
 def _on_signals(end: Callable[[signal.Signals], None]) -> None:
     loop = asyncio.get_running_loop()
-    for number in (signal.Signals[name] for name in ENDING if hasattr(signal, name)):
+    for number in ENDING:
         # nohup has it ignored, which is to stay so.
         if signal.getsignal(number) != signal.SIG_IGN:
-            with suppress(NotImplementedError):  # Windows: KeyboardInterrupt does it.
-                loop.add_signal_handler(number, end, number)
+            loop.add_signal_handler(number, end, number)
 
 
 def _exit_after(seconds: float, code: int) -> None:

@@ -169,7 +169,7 @@ class MlxWhisper:
                 brief=brief,
                 **options,
             )
-        except (TypeError, ValueError, NotImplementedError) as error:
+        except (TypeError, ValueError) as error:
             if not wishes.options:
                 raise
             raise EngineError(f"mlx_whisper refused transcription.options: {error}") from error

@@ -161,7 +161,7 @@ class Whisper:
     def read(self, utterance: str, audio: Audio, asked: Asked) -> list[Passage]:
         """Read all of the sound, 30 s at a time.
 
-        Raises `ValueError` or `NotImplementedError` for options that the package refuses.
+        Raises `ValueError` for options that the package refuses.
         """
         mel = self.spectrogram.of(utterance, audio)
         if not self.spectrogram.repeated:
