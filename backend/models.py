@@ -9,7 +9,7 @@ from backend.engines import EngineError, hub
 from backend.engines.models import forget, in_cache, is_folder, place, standing
 from backend.engines.names import NoSuchModel, asked_for
 from backend.shelf import stock
-from common.api import ModelInfo
+from common.models import ModelInfo
 
 OK, FAILED, MISUSED = 0, 1, 2
 

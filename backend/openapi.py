@@ -18,21 +18,12 @@ from common.api import (
     ConfigureRequest,
     Devices,
     DoctorReport,
-    Engines,
     Fault,
     Health,
-    LoadRequest,
-    ModelDeleted,
-    ModelLoaded,
-    ModelPulling,
-    ModelRequest,
-    Models,
-    ModelUnloaded,
     NamedProfile,
     ProfileDeleted,
     Profiles,
     ProfileSaved,
-    PullCancelled,
     SessionClosed,
     SessionOpened,
     SessionRequest,
@@ -49,6 +40,17 @@ from common.api import (
     TuneRequest,
 )
 from common.events import KINDS
+from common.models import (
+    Engines,
+    LoadRequest,
+    ModelDeleted,
+    ModelLoaded,
+    ModelPulling,
+    ModelRequest,
+    Models,
+    ModelUnloaded,
+    PullCancelled,
+)
 from common.profile import NAME, Profile
 
 SCHEMAS = "#/components/schemas/"

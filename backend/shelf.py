@@ -23,7 +23,7 @@ from backend.engines.models import (
 from backend.engines.names import SHORT, NoSuchModel, asked_for, repository, short
 from backend.problems import bad_request, conflict, missing, not_found
 from backend.pulls import Pulls
-from common.api import ModelInfo, Models
+from common.models import ModelInfo, Models
 
 
 @dataclass(frozen=True)

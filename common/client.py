@@ -22,20 +22,11 @@ from common.api import (
     Device,
     Devices,
     DoctorReport,
-    Engines,
     Health,
-    LoadRequest,
-    ModelDeleted,
-    ModelLoaded,
-    ModelPulling,
-    ModelRequest,
-    Models,
-    ModelUnloaded,
     NamedProfile,
     ProfileDeleted,
     Profiles,
     ProfileSaved,
-    PullCancelled,
     SessionClosed,
     SessionInfo,
     SessionOpened,
@@ -52,6 +43,17 @@ from common.api import (
     TuneRequest,
 )
 from common.link import Link
+from common.models import (
+    Engines,
+    LoadRequest,
+    ModelDeleted,
+    ModelLoaded,
+    ModelPulling,
+    ModelRequest,
+    Models,
+    ModelUnloaded,
+    PullCancelled,
+)
 from common.past import History
 from common.problems import Broken, ClientError, Refused, Unauthorized, Unreachable
 from common.profile import Profile

@@ -10,7 +10,7 @@ from backend.engines.names import SHORT
 from backend.engines.openai import missing
 from backend.engines.openai_models import LIVE, OFFERED
 from backend.engines.pocketsphinx import PocketSphinx
-from common.api import EngineInfo, Engines, Model
+from common.models import EngineInfo, Engines, Model
 from common.profile import TranscriptionPart
 
 

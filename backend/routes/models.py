@@ -9,7 +9,7 @@ from backend.engines.names import repository
 from backend.parts import parts
 from backend.routes.bodies import answer, body, success
 from backend.shelf import Shelf
-from common.api import (
+from common.models import (
     LoadRequest,
     ModelDeleted,
     ModelLoaded,

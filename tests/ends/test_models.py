@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
-from common.api import ModelInfo
 from common.client import Client, Refused
 from common.events import Error, Event, ModelProgress, SystemStatus
+from common.models import ModelInfo
 from tests.ends.speech import DEMO, Listening, finals, heard, pcm, silence
 from tests.ends.test_refusals import is_fault
 from tests.hub import REVISION, Hub, serving_hub

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
-from common.api import (
-    ConfigureRequest,
+from common.api import ConfigureRequest
+from common.client import Client
+from common.events import ModelProgress
+from common.models import (
     EngineInfo,
     Engines,
     Model,
@@ -16,8 +18,6 @@ from common.api import (
     Models,
     PullCancelled,
 )
-from common.client import Client
-from common.events import ModelProgress
 from common.problems import Refused
 from tests.running import TINY, Running, running
 from tests.tui.loopback import until

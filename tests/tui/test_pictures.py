@@ -8,19 +8,10 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from common.api import (
-    EngineInfo,
-    Engines,
-    ModelInfo,
-    Models,
-    NamedProfile,
-    Profiles,
-    ProfileSummary,
-    SessionFigures,
-    TranscriptionStatus,
-)
+from common.api import NamedProfile, Profiles, ProfileSummary, SessionFigures, TranscriptionStatus
 from common.client import Client
 from common.events import Error, Event, SessionStarted
+from common.models import EngineInfo, Engines, ModelInfo, Models
 from common.nearby import Nearby
 from common.profile import BUILTIN, Profile
 from common.stream import Link

@@ -12,8 +12,9 @@ from textual.widget import Widget
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from common.api import ConfigureRequest, EngineInfo, Engines, ModelInfo, Models
+from common.api import ConfigureRequest
 from common.events import Event, ModelProgress
+from common.models import EngineInfo, Engines, ModelInfo, Models
 from common.problems import ClientError
 from tui.messages import RequestFailed
 from tui.screens.ask import AskText
