@@ -8,7 +8,8 @@ import jsonschema_rs
 import pytest
 
 from backend.app import create_app
-from backend.openapi import OPERATIONS, document
+from backend.openapi import document
+from backend.operations import OPERATIONS
 from backend.settings import Settings
 from common.profile import BUILTIN
 
