@@ -7,7 +7,7 @@ asked for.
 import asyncio
 import logging
 import secrets
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
 from backend import profiles
@@ -159,21 +159,35 @@ class Sessions:
             given.setdefault("model", None)
         if "fallback" in given:
             given.setdefault("fallback_model", None)
+
+        async def apply(profile: Profile, taken: Taken) -> None:
+            self._apply(given, profile, taken)
+
+        profile, taken = await self._change(lambda: self._with(given), apply)
+        await self._tell_status()
+        return Configured(transcription=profile.transcription, engine=taken.status())
+
+    async def _change(
+        self,
+        wanted: Callable[[], Profile],
+        apply: Callable[[Profile, Taken], Awaitable[None]],
+    ) -> tuple[Profile, Taken]:
+        """Apply a change once its engine is there.
+
+        That may have to be downloaded, for which `stop` must not wait: the engine is got outside of
+        the lock, and what is wanted is looked up anew within.
+        """
         while True:
-            wanted, fits = self._with(given), False
-            # It may have to be downloaded, and stop must not wait for that.
-            taken = await self._take(wanted)
+            profile, applied = wanted(), False
+            taken = await self._take(profile)
             try:
                 async with self._changing:
-                    profile = self._with(given)
-                    fits = profile.transcription == wanted.transcription
-                    if fits:
-                        self._apply(given, profile, taken)
-                        await self._tell_status()
-                        part = profile.transcription
-                        return Configured(transcription=part, engine=taken.status())
+                    if wanted() == profile:
+                        await apply(profile, taken)
+                        applied = True
+                        return profile, taken
             finally:
-                if not fits:  # Something else was changed meanwhile.
+                if not applied:
                     self._desks.give_back(taken)
 
     def _with(self, given: Mapping[str, Any]) -> Profile:
@@ -196,26 +210,20 @@ class Sessions:
         Raises `Problem` 404, 400, 409 for what wants a new start, or 503, and then nothing has
         changed.
         """
-        while True:
-            wanted, fits = self._tuned(self.find(session_id), changes), False
-            # It may have to be downloaded, and stop must not wait for that.
-            taken = await self._take(wanted)
+        session = self.find(session_id)
+
+        async def apply(profile: Profile, taken: Taken) -> None:
+            self.find(session_id)  # It may have ended while the engine was got.
             try:
-                async with self._changing:
-                    session = self.find(session_id)
-                    fits = self._tuned(session, changes) == wanted
-                    if fits:
-                        await session.tune(wanted)
-                        old = session.switch(wanted, taken)
-                        self._watch(self._give_back_once_read(session, old))
-                        self._tell_status_of(session)
-                        return session
+                await session.tune(profile)
             except DetectorError as error:
-                fits = False
                 raise missing(str(error), "Detector not available") from error
-            finally:
-                if not fits:
-                    self._desks.give_back(taken)
+            old = session.switch(profile, taken)
+            self._watch(self._give_back_once_read(session, old))
+            self._tell_status_of(session)
+
+        await self._change(lambda: self._tuned(session, changes), apply)
+        return session
 
     def _tuned(self, session: Session, changes: Mapping[str, Any]) -> Profile:
         profile = changed(session.profile, changes)

@@ -20,7 +20,7 @@ from backend.settings import Settings
 from backend.sources import portaudio
 from common.api import ConfigureRequest, SessionRequest
 from common.events import Error, Event, Level, SessionStopped, SystemStatus
-from common.profile import TranscriptionPart, VadPart
+from common.profile import Profile, TranscriptionPart, VadPart
 from tests.backend.sources.made_up import Fake, Stream, fake
 from tests.running import SOUNDS
 
@@ -321,3 +321,19 @@ async def test_what_cannot_be_tuned_is_refused_and_nothing_changes(
     with pytest.raises(Problem) as told:
         await parts.sessions.tune("nobody", {})
     assert told.value.status == 404
+
+
+async def test_a_change_that_breaks_off_gives_its_engine_back(
+    fake: Fake, parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = await parts.sessions.start(None, SPHINX)
+    (desk,) = parts.desks.all
+    assert desk.users == 1
+
+    async def broken_off(profile: Profile) -> None:
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(session, "tune", broken_off)
+    with pytest.raises(asyncio.CancelledError):
+        await parts.sessions.tune(session.session_id, {"vad": {"sensitivity": 0.1}})
+    assert desk.users == 1
