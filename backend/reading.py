@@ -17,7 +17,7 @@ from backend.engines import Cancelled, Crashed, EngineError, Reading, Wishes
 from backend.engines.agreement import Agreement
 from backend.engines.desk import Desk
 from backend.hearing import RATE, Samples
-from backend.hearing.segmenter import Growing, Utterance
+from backend.hearing.heard import Growing, Utterance
 from backend.logs import of_session
 from backend.meters import Meters
 from backend.spare import Spare

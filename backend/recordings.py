@@ -15,7 +15,8 @@ from backend.engines import Cancelled, EngineError, Reading, Wishes
 from backend.engines.desk import Desk
 from backend.hearing import RATE, Block
 from backend.hearing.framer import Framer
-from backend.hearing.segmenter import Heard, Segmenter, Utterance
+from backend.hearing.heard import Heard, Utterance
+from backend.hearing.segmenter import Segmenter
 from backend.hearing.vad import make
 from backend.problems import Problem, bad_request, missing, too_large, unreadable_audio
 from backend.sources.file import how_it_breaks_off, read_onwards

@@ -16,17 +16,10 @@ from backend.desks import Desks, Taken
 from backend.hearing import Block, Samples
 from backend.hearing.ears import Ears, Inlet
 from backend.hearing.framer import Framer
+from backend.hearing.heard import Growing, Heard, Loudness, SpeechBegan, SpeechFinished, Utterance
 from backend.hearing.news import Lost, News, Overran, Tuned
 from backend.hearing.outbox import Outbox
-from backend.hearing.segmenter import (
-    Growing,
-    Heard,
-    Loudness,
-    Segmenter,
-    SpeechBegan,
-    SpeechFinished,
-    Utterance,
-)
+from backend.hearing.segmenter import Segmenter
 from backend.hearing.silence import Silence
 from backend.hearing.spotters import Spotter
 from backend.hearing.vad import make, tuned

@@ -8,8 +8,9 @@ from collections.abc import Callable
 import numpy as np
 
 from backend.hearing import FRAME, RATE, Samples
+from backend.hearing.heard import Growing, Utterance
 from backend.hearing.phrases import beginning
-from backend.hearing.segmenter import CONFIRM_WITHIN, Growing, Utterance
+from backend.hearing.segmenter import CONFIRM_WITHIN
 from backend.hearing.vigil import Vigil
 from backend.hearing.wake import Choice, Spotted
 from common.api import WakeWordStatus

@@ -23,7 +23,8 @@ import soundfile
 from backend.engines import RATE, Audio
 from backend.engines.agreement import Agreement
 from backend.hearing import FRAME
-from backend.hearing.segmenter import Segmenter, Utterance
+from backend.hearing.heard import Utterance
+from backend.hearing.segmenter import Segmenter
 from backend.hearing.vad import make
 from common.profile import VadPart
 from tests.running import SOUNDS, TINY

@@ -27,7 +27,8 @@ import numpy.typing as npt
 import soundfile
 
 from backend.hearing import FRAME, RATE
-from backend.hearing.segmenter import Segmenter, SpeechBegan, SpeechFinished, Utterance
+from backend.hearing.heard import SpeechBegan, SpeechFinished, Utterance
+from backend.hearing.segmenter import Segmenter
 from backend.hearing.vad import make
 from benchmarks import wake
 from common.profile import VadPart

@@ -48,7 +48,8 @@ async def seed(*, stops: bool = False) -> None:
     from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 
     from backend.hearing.framer import Framer
-    from backend.hearing.segmenter import Loudness, Segmenter
+    from backend.hearing.heard import Loudness
+    from backend.hearing.segmenter import Segmenter
     from backend.hearing.vad import make
 
     app = FastAPI()

@@ -19,8 +19,9 @@ import soundfile
 
 from backend.engines.sphinx import Ear
 from backend.hearing import FRAME, RATE, Samples
+from backend.hearing.heard import Utterance
 from backend.hearing.phrases import beginning
-from backend.hearing.segmenter import Segmenter, Utterance
+from backend.hearing.segmenter import Segmenter
 from backend.hearing.spotters import MicroWakeWord, OpenWakeWord, Spotter, access_key
 from backend.hearing.vad import make as make_vad
 from backend.hearing.wake import Choice, make

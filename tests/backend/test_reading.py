@@ -12,7 +12,7 @@ from backend.desks import Taken
 from backend.engines import Audio, Reading, Wishes
 from backend.engines.desk import Desk
 from backend.hearing import RATE
-from backend.hearing.segmenter import Growing, Utterance
+from backend.hearing.heard import Growing, Utterance
 from backend.hearing.wake import Choice, Spotted
 from backend.meters import Meters
 from backend.reading import CONTEXT, Reader, percentile, wishes

@@ -6,7 +6,8 @@ import soundfile
 from backend.engines import Wishes
 from backend.engines.mlx_whisper import MlxWhisper
 from backend.hearing import FRAME, RATE, Samples
-from backend.hearing.segmenter import Segmenter, Utterance
+from backend.hearing.heard import Utterance
+from backend.hearing.segmenter import Segmenter
 from backend.hearing.vad import make
 from common.profile import VadPart
 from tests.running import SOUNDS, TINY

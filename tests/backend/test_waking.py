@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from backend.hearing import RATE
-from backend.hearing.segmenter import Utterance
+from backend.hearing.heard import Utterance
 from backend.hearing.wake import Choice, Spotted
 from backend.waking import Waking
 from common.events import Event, WakeWord, WakeWordTimeout

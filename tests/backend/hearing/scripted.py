@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from backend.hearing import FRAME, Samples, Scores
-from backend.hearing.segmenter import Heard, Loudness, Segmenter
+from backend.hearing.heard import Heard, Loudness
+from backend.hearing.segmenter import Segmenter
 from common.profile import VadPart
 
 

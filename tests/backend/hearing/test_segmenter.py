@@ -10,17 +10,8 @@ from hypothesis import strategies as st
 
 from backend.hearing import FRAME, RATE, Samples
 from backend.hearing.cutting import quietest
-from backend.hearing.segmenter import (
-    FLOOR_DBFS,
-    TAIL,
-    Growing,
-    Heard,
-    Loudness,
-    Segmenter,
-    SpeechBegan,
-    SpeechFinished,
-    Utterance,
-)
+from backend.hearing.heard import Growing, Heard, Loudness, SpeechBegan, SpeechFinished, Utterance
+from backend.hearing.segmenter import FLOOR_DBFS, TAIL, Segmenter
 from common.profile import VadPart
 from tests.backend.hearing.scripted import Scripted, numbered, segmented
 

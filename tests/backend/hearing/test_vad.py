@@ -12,7 +12,8 @@ import soundfile
 
 from backend.hearing import FRAME, RATE, Detector, Samples
 from backend.hearing import vad as vads
-from backend.hearing.segmenter import Segmenter, SpeechBegan, Utterance
+from backend.hearing.heard import SpeechBegan, Utterance
+from backend.hearing.segmenter import Segmenter
 from backend.hearing.vad import Combined, DetectorError, Silero, WebRtc, make, tuned
 from common.profile import VadParameters, VadPart
 
