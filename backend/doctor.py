@@ -6,7 +6,6 @@ the server from doing what its default profile asks of it; a note is worth knowi
 
 import errno
 import os
-import re
 import shutil
 import sqlite3
 import sys
@@ -26,6 +25,7 @@ from backend.engines.choose import choose, spare
 from backend.engines.models import begun, cache_folder, in_cache, size, standing
 from backend.engines.names import short
 from backend.engines.openai_faults import KEY, server
+from backend.halves import halves
 from backend.hearing import FRAME
 from backend.hearing import vad as vads
 from backend.hearing.spotters import KEYS, WakeError, installed
@@ -52,8 +52,6 @@ FAINT = -70.0
 """dBFS under which a microphone hears next to nothing: a quiet room is 10 to 30 above."""
 LITTLE_ROOM = 2.0
 """GiB free under which a model may not fit."""
-NAMES = re.compile(r"""(?<!\w)'[^']*'|"[^"]*"|\([^()]*\)""")
-"""What is quoted or in brackets, the innermost first."""
 Spec = tuple[Literal["ok", "note", "fault"], str, str | None]
 
 
@@ -142,7 +140,7 @@ class Doctor:
             with portaudio() as sounddevice:
                 yield "ok", sounddevice.get_portaudio_version()[1].partition(",")[0], None
         except SourceError as error:
-            yield self._without(*_halves(error))
+            yield self._without(*halves(error))
 
     def _microphone(self) -> Iterator[Spec]:
         part = self._profile.audio
@@ -152,7 +150,7 @@ class Doctor:
                 yield "note", f"the default profile listens to {part.source}", None
             device = find(part.device)
         except SourceError as error:
-            what, mend = _halves(error)
+            what, mend = halves(error)
             yield self._without(what, mend or "name another with audio.device, or null")
             return
         self._found = True
@@ -163,7 +161,7 @@ class Doctor:
     def _level(self) -> Iterator[Spec]:
         if heard := self.listening:
             if heard.fault:
-                what, mend = _halves(heard.fault.removesuffix(cure()).strip())
+                what, mend = halves(heard.fault.removesuffix(cure()).strip())
                 yield self._without(what, mend or cure())
             else:
                 told = "no sound yet" if heard.level_dbfs is None else f"{heard.level_dbfs} dBFS"
@@ -175,7 +173,7 @@ class Doctor:
         try:
             sound = _listen(Tap(self._profile.audio.device, self._profile.audio.channel))
         except SourceError as error:
-            yield self._without(*_halves(error))
+            yield self._without(*halves(error))
             return
         if not len(sound):
             yield self._without("it gives no sound at all", "plug it in anew, or take another")
@@ -218,7 +216,7 @@ class Doctor:
             if self._profile.wake_word.enabled:
                 make_spotter(part, choice)
         except WakeError as error:
-            yield "fault", *_halves(error)
+            yield "fault", *halves(error)
             return
         lacking = not installed("pyopen_wakeword", "pymicro_wakeword")
         mend = "pip install 'realtime-mlx-stt[wake]' for detectors with models" if lacking else None
@@ -236,7 +234,7 @@ class Doctor:
         try:
             choice = choose(self._profile.transcription)
         except EngineError as error:
-            yield "fault", *_halves(error)
+            yield "fault", *halves(error)
             return
         found = f"{choice.engine.name}, model {choice.engine.model}: {choice.reason}"
         if choice.engine.name == "pocketsphinx" and choice.reason.startswith("auto"):
@@ -300,7 +298,7 @@ class Doctor:
         if not self.settings.history:
             yield "note", "off: what is said isn't written", f"set {variable('history')}=true"
         elif self.history and self.history.fault:
-            yield "fault", *_halves(self.history.fault)
+            yield "fault", *halves(self.history.fault)
         elif not path.exists():
             yield "ok", f"{path} will be made when the server starts", None
         else:
@@ -352,7 +350,7 @@ def _tried(part: TranscriptionPart) -> Spec:
     try:
         engine.load(lambda stage, done, total: None)
     except EngineError as error:
-        return "fault", *_halves(error)
+        return "fault", *halves(error)
     finally:
         engine.unload()
     return "ok", f"{KEY} is accepted by {server()}, which gets the sound of all speech", None
@@ -368,23 +366,6 @@ def _run(name: str, check: Callable[[], Iterator[Spec]]) -> list[Finding]:
         told = f"{type(error).__name__}: {error}"
         found.append(Finding(name=name, state="fault", found=told, cure="reinstall, or report it"))
     return found
-
-
-def _halves(error: Exception | str) -> tuple[str, str | None]:
-    """Split a fault's text, which says what is wrong and then how to mend it.
-
-    Not within a device's name or a list of them: "HDA Intel PCH: ALC295 Analog (hw:0,0)".
-    """
-    text = str(error)
-    masked, count = NAMES.subn(_blank, text)
-    while count:
-        masked, count = NAMES.subn(_blank, masked)
-    place = masked.find(": ")
-    return (text, None) if place < 0 else (text[:place], text[place + 2 :] or None)
-
-
-def _blank(found: re.Match[str]) -> str:
-    return "_" * len(found[0])
 
 
 def _listen(tap: Tap) -> Mono:
