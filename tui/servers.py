@@ -122,15 +122,19 @@ def remembered(servers: Sequence[Known], server: Known) -> list[Known]:
     return [*others[:place], replace(server, name=name), *others[place:]]
 
 
+class Held(Exception):
+    """The keyring would not let go of a token. The text says how to mend it."""
+
+
 def keep(server: Known, token: str | None) -> Known:
     """Put a server's token away, or throw it away; return how the server is then to be remembered.
 
-    Blocks for as long as the keyring takes.
+    Blocks for as long as the keyring takes. Raises `Held` for one that is not thrown away.
     """
     ring = _keyring()
-    if server.keeper == "keyring" and ring is not None:
-        _drop(ring, server.url)
     if token is None:
+        if server.keeper == "keyring" and ring is not None:
+            _drop(ring, server.url)
         return replace(server, keeper="", token=None)
     if ring is not None and _put(ring, server.url, token):
         return replace(server, keeper="keyring", token=None)
@@ -182,5 +186,16 @@ def _put(ring: Any, url: str, token: str) -> bool:
 def _drop(ring: Any, url: str) -> None:
     try:
         ring.delete_password(APP, url)
+    except Exception as error:
+        if _may_hold(ring, url):
+            raise Held(
+                f"the system's keyring still holds the token of {url} ({error}): unlock it and try "
+                "again, or delete it there"
+            ) from error
+
+
+def _may_hold(ring: Any, url: str) -> bool:
+    try:
+        return ring.get_password(APP, url) is not None
     except Exception:
-        return  # It isn't there any more, which is what was wanted.
+        return True  # A keyring that is locked doesn't tell.

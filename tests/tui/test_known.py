@@ -9,7 +9,18 @@ from typing import Any
 import pytest
 
 from tui import servers
-from tui.servers import APP, Known, NoServers, keep, load, remembered, save, token_for, token_of
+from tui.servers import (
+    APP,
+    Held,
+    Known,
+    NoServers,
+    keep,
+    load,
+    remembered,
+    save,
+    token_for,
+    token_of,
+)
 
 STUDIO = Known("Studio [/]", "http://studio.local:8000")
 
@@ -72,7 +83,16 @@ def test_a_keyring_that_refuses_is_no_keyring(own_folder: Path, ring: Ring) -> N
     known = keep(STUDIO, "sesame")
     assert (known.keeper, token_of(known)) == ("file", "sesame")
     assert token_of(Known("a", "http://a:1", "keyring")) is None
-    assert keep(Known("a", "http://a:1", "keyring"), None).keeper == ""
+
+
+def test_a_token_that_the_keyring_does_not_let_go_of_is_not_called_forgotten(ring: Ring) -> None:
+    known = keep(STUDIO, "sesame")
+    ring.locked = True
+    with pytest.raises(Held, match="unlock it"):
+        keep(known, None)
+    ring.locked = False
+    assert keep(known, None).keeper == ""
+    assert keep(known, None).keeper == ""  # It was gone already.
 
 
 def test_a_token_moves_from_the_file_to_the_keyring(ring: Ring) -> None:

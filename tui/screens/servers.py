@@ -293,13 +293,22 @@ class ServersScreen(PlaceScreen):
             self.notify("That one isn't remembered.")
             return
         text = f"Remember {entry.name} no more, nor its token?"
-        if await self.app.push_screen_wait(Confirm(text, "Forget")):
+        if not await self.app.push_screen_wait(Confirm(text, "Forget")):
+            return
+        try:
             await asyncio.to_thread(servers.keep, entry.known, None)
-            await self._write(lambda known: [one for one in known if one.url != entry.url])
+        except servers.Held as error:
+            self.app.tell(str(error), "Not forgotten", "error")
+            return
+        await self._write(lambda known: [one for one in known if one.url != entry.url])
 
     async def _remember(self, entry: Entry, token: str | None) -> None:
         known = entry.known or Known(entry.name, entry.url)
-        kept = await asyncio.to_thread(servers.keep, known, token)
+        try:
+            kept = await asyncio.to_thread(servers.keep, known, token)
+        except servers.Held as error:
+            self.app.tell(str(error), "Token not forgotten", "error")
+            return
         await self._write(lambda known: servers.remembered(known, kept))
 
     async def _write(self, change: Callable[[list[Known]], list[Known]]) -> None:
