@@ -18,7 +18,7 @@ from backend.hearing.ears import Ears
 from backend.hearing.spotters import WakeError
 from backend.hearing.vad import DetectorError
 from backend.meters import Meters
-from backend.problems import bad_request, conflict, leaving, missing, not_found, too_many
+from backend.problems import Problem, bad_request, conflict, leaving, missing, not_found, too_many
 from backend.reading import wishes
 from backend.session import Reason, Session
 from backend.settings import Settings
@@ -110,7 +110,7 @@ class Sessions:
             return self._main.reader.taken.status()
         try:
             _, profile = self.resolve(None, {})
-        except Exception:
+        except Problem:  # A default profile that can't be used is told of at the start.
             profile = Profile()
         return await self._desks.status(profile.transcription)
 
