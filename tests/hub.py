@@ -3,6 +3,7 @@
 import hashlib
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -158,3 +159,10 @@ def serving_hub() -> Iterator[Hub]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def until_kept(cache: Path) -> None:
+    """Return once some of a download is on disk."""
+    deadline = time.monotonic() + 30
+    while not any(half.stat().st_size for half in cache.rglob("*.incomplete")):
+        assert time.monotonic() < deadline, "nothing comes"

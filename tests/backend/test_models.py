@@ -6,13 +6,12 @@ import signal
 import subprocess
 import sys
 import termios
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.hub import Hub, serving_hub
+from tests.hub import Hub, serving_hub, until_kept
 from tests.running import ROOT, TINY
 
 NAME = "mlx-community/whisper-tiny"
@@ -63,13 +62,6 @@ def test_a_model_is_pulled_listed_and_removed(environment: dict[str, str]) -> No
     again = run(environment, "rm", "tiny")
     assert again.returncode == 1
     assert "not in the cache; what is: none" in again.stderr
-
-
-def until_kept(cache: Path) -> None:
-    """Return once some of a download is on disk."""
-    deadline = time.monotonic() + 30
-    while not any(half.stat().st_size for half in cache.rglob("*.incomplete")):
-        assert time.monotonic() < deadline, "nothing comes"
 
 
 def test_ctrl_c_leaves_a_half_that_the_same_command_goes_on_with(

@@ -7,12 +7,12 @@ import pytest
 
 from backend.bus import Bus
 from backend.engines import EngineError
-from backend.engines.models import cached, standing
+from backend.engines.models import cache_folder, cached, standing
 from backend.engines.names import NoSuchModel
 from backend.pulls import Pulls
 from common.events import Error, ModelProgress
 from tests.backend.engines.conftest import NAME, cache, served
-from tests.hub import Hub
+from tests.hub import Hub, until_kept
 from tests.running import TINY
 
 __all__ = ["cache", "served"]
@@ -78,6 +78,7 @@ async def test_a_stopped_download_is_told_to_who_waits(served: Hub) -> None:
     pulls = Pulls(bus)
     waiting = asyncio.create_task(pulls.bring(NAME))
     assert await asyncio.to_thread(served.half_way.wait, 10)
+    await asyncio.to_thread(until_kept, cache_folder())
     stopping = asyncio.create_task(pulls.cancel(NAME))
     await asyncio.sleep(0)  # It has told the thread to stop, before more can come.
     served.gate.set()
@@ -115,6 +116,7 @@ async def test_closing_stops_what_is_under_way(served: Hub) -> None:
     pulls = Pulls(Told())
     await pulls.begin(NAME)
     assert await asyncio.to_thread(served.half_way.wait, 10)
+    await asyncio.to_thread(until_kept, cache_folder())
     closing = asyncio.create_task(pulls.close())
     await asyncio.sleep(0)
     served.gate.set()

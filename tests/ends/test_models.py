@@ -14,7 +14,7 @@ from common.events import Error, Event, ModelProgress, SystemStatus
 from common.models import ModelInfo
 from tests.ends.speech import DEMO, Listening, finals, heard, pcm, silence
 from tests.ends.test_refusals import is_fault
-from tests.hub import REVISION, Hub, serving_hub
+from tests.hub import REVISION, Hub, serving_hub, until_kept
 from tests.running import TINY, Running, running
 
 NAME = "mlx-community/whisper-tiny"
@@ -175,6 +175,7 @@ async def test_a_server_that_is_stopped_keeps_the_half(
     async with Client(server.url) as client:
         await client.pull_model("tiny")
     assert await asyncio.to_thread(hub.half_way.wait, 10)
+    await asyncio.to_thread(until_kept, Path(environment["HF_HUB_CACHE"]))
     assert await asyncio.to_thread(server.stop) == 0
     assert "Traceback" not in server.log
     hub.gate.set()

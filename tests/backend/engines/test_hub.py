@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from backend.engines import Cancelled, EngineError, hub
-from backend.engines.models import cached, find, place, standing
+from backend.engines.models import cache_folder, cached, find, place, standing
 from backend.engines.names import NoSuchModel
 from tests.backend.engines.conftest import NAME
-from tests.hub import REVISION, Hub
+from tests.hub import REVISION, Hub, until_kept
 from tests.running import TINY
 
 WEIGHTS = (TINY / "weights.npz").read_bytes()
@@ -41,6 +41,7 @@ def stopped_half_way(served: Hub) -> int:
     thread = threading.Thread(target=bring)
     thread.start()
     assert served.half_way.wait(10)
+    until_kept(cache_folder())
     stop.set()
     served.gate.set()
     thread.join(10)
