@@ -101,7 +101,10 @@ async def _ended(port: int) -> int | None:
     silent = await deaf(port)
     try:
         async with asyncio.timeout(GIVEN_UP), httpx.AsyncClient() as http:
-            while SLOW_CLIENTS not in (await http.get(f"http://127.0.0.1:{port}/metrics")).text:
+            while True:
+                metrics = await http.get(f"http://127.0.0.1:{port}/metrics")
+                if SLOW_CLIENTS in metrics.text:
+                    break
                 await asyncio.sleep(0.1)
             while True:
                 await silent.recv()
