@@ -21,14 +21,14 @@ def utterances(sound: Samples, vad: VadPart) -> list[Utterance]:
 
 
 def test_no_word_is_cut_or_doubled_at_the_seam() -> None:
-    sample = soundfile.read(SOUNDS / "demo.flac", dtype="int16")[0][: 30 * RATE]
+    sample = soundfile.read(SOUNDS / "demo.flac", dtype="int16")[0][: 17 * RATE]
     spoken = utterances(sample, VadPart(pre_speech=0.1, min_silence_duration=0.3))
     gap = np.zeros(1600, np.int16)
     # Its sentences a tenth of a second apart: nobody ever stops speaking.
     quiet = np.zeros(RATE, np.int16)
     hurried = np.concatenate([quiet, *(part for one in spoken for part in (one.audio, gap)), quiet])
     pieces = utterances(hurried, VadPart(max_utterance=2, min_silence_duration=0.6))
-    assert sum(piece.cut for piece in pieces) >= 5
+    assert sum(piece.cut for piece in pieces) >= 3
     engine = MlxWhisper(str(TINY))
     engine.load(lambda stage, done, total: None)
     texts = [engine.final("", piece.audio, Wishes(language="en")).text for piece in pieces]

@@ -20,7 +20,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from common.client import Client, Refused, Unauthorized
 from common.events import Error, SessionStopped, parse
 from tests.ends.speech import DEMO, WHISPER, Listening, finals, first, heard, pcm
-from tests.running import ROOT, Running, running
+from tests.running import ROOT, SOUNDS, Running, running
 
 START = "/api/v1/system/start"
 TRANSCRIBE = "/api/v1/transcription/transcribe"
@@ -447,9 +447,10 @@ def test_a_taken_port_is_exit_code_1(server: Running) -> None:
 
 
 def test_transcribe_prints_words_and_refuses_plainly() -> None:
-    good = stt_server("transcribe", str(DEMO), "--engine", "pocketsphinx")
+    clip = str(SOUNDS / "one-two-three.flac")
+    good = stt_server("transcribe", clip, "--engine", "pocketsphinx")
     assert good.returncode == 0, good.stderr
-    assert len(good.stdout.splitlines()) >= 10
+    assert good.stdout.split()
     assert "pocketsphinx" in good.stderr
     for bad in ("/nowhere.wav", __file__):
         result = stt_server("transcribe", bad)

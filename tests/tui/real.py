@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+from textual.events import Paste
 from textual.pilot import Pilot
 
 from tests.running import Running
@@ -44,10 +45,19 @@ async def on(pilot: Pilot[Any], screen: type, also: Callable[[], bool] = lambda:
 
 
 async def answer(pilot: Pilot[Any], text: str, *, clear: bool = True) -> None:
-    """Type an answer to a question and give it."""
+    """Paste an answer to a question and give it."""
     if clear:
         await pilot.press("end", "ctrl+u")
-    await pilot.press(*text, "enter")
+    await paste(pilot, text)
+    await pilot.press("enter")
+
+
+async def paste(pilot: Pilot[Any], text: str) -> None:
+    """Paste into what has the focus: a path's hundred keys, one by one, take seconds."""
+    focused = pilot.app.focused
+    assert focused
+    focused.post_message(Paste(text))
+    await pilot.pause()
 
 
 def flat(pilot: Pilot[Any]) -> str:

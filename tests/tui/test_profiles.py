@@ -13,7 +13,7 @@ from common.profile import BUILTIN, Profile
 from tests.ends.speech import DEMO, SPHINX
 from tests.running import Running, running
 from tests.tui.loopback import screen_text, until
-from tests.tui.real import SOON, answer, console, gone, on, seen
+from tests.tui.real import SOON, answer, console, gone, on, paste, seen
 from tui.app import Console
 from tui.screens.ask import AskText
 from tui.screens.confirm import Confirm
@@ -200,7 +200,7 @@ async def test_a_file_is_read_and_never_saved_over_another_unasked(
         await seen(pilot, "loud")
         await pilot.press("i")
         await on(pilot, AskText)
-        await pilot.press(*str(tmp_path / "none"))
+        await paste(pilot, str(tmp_path / "none"))
         await seen(pilot, "there is no such file")
         await answer(pilot, str(file))
         await seen(pilot, "Import as")

@@ -13,7 +13,7 @@ from common.events import Level
 from tests.ends.speech import DEMO, SPHINX, Listening
 from tests.running import SOUNDS, Running, running
 from tests.tui.loopback import until
-from tests.tui.real import SOON, answer, console, gone, on, seen
+from tests.tui.real import SOON, answer, console, gone, on, paste, seen
 from tui.app import Console
 from tui.feed import Feed
 from tui.screens.ask import AskText
@@ -139,7 +139,7 @@ async def test_a_file_of_this_machine_is_sent_and_transcribed(
         assert isinstance(app, Console)
         await pilot.press("l")
         await on(pilot, AskText)
-        await pilot.press(*str(SOUNDS / "none.flac"))
+        await paste(pilot, str(SOUNDS / "none.flac"))
         await seen(pilot, "there is no such file")
         await answer(pilot, str(SOUNDS / "hello-world.flac"))
         await until(pilot, lambda: bool(app.home.transcript.entries.said()), SOON)

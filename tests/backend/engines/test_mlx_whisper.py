@@ -28,11 +28,10 @@ SENTENCES = [
     "what time is it",
 ]
 TEN = "one two three four five six seven eight nine ten"
+FEW = ["one two three", "what time is it"]
 PROMPTS = [
-    "please stop the test",
-    "turn the lights on",
-    "Kubernetes, Grafana and Prometheus: a talk by Dr. Ångström.",
     "good morning jarvis. please resume the record",
+    "Kubernetes, Grafana and Prometheus: a talk by Dr. Ångström.",
 ]
 
 
@@ -120,7 +119,7 @@ def test_ten_words_are_read(desk: Desk):
     assert starts == sorted(starts)
 
 
-@pytest.mark.parametrize("words", SENTENCES)
+@pytest.mark.parametrize("words", FEW)
 def test_words_after_three_seconds_of_silence_are_read(desk: Desk, words: str):
     late = np.concatenate([silence(3), spoken(words)])
     reading = heard(desk.final("a", late, Wishes(language="en", words=True)))
@@ -131,13 +130,13 @@ def test_words_after_three_seconds_of_silence_are_read(desk: Desk, words: str):
 
 @pytest.mark.parametrize("prompt", PROMPTS)
 def test_a_prompt_costs_no_words(desk: Desk, prompt: str):
-    for words in SENTENCES:
+    for words in FEW:
         asked = Wishes(language="en", prompt=prompt)
         assert heard(desk.final("a", spoken(words), asked)).text == words
         assert heard(desk.partial("b", spoken(words), asked)).text == words
 
 
-@pytest.mark.parametrize("words", SENTENCES)
+@pytest.mark.parametrize("words", FEW)
 def test_the_language_is_detected(desk: Desk, words: str):
     reading = heard(desk.final("a", spoken(words), Wishes()))
     assert (reading.text, reading.language) == (words, "en")
@@ -242,12 +241,16 @@ def test_an_engine_loads_again_after_unloading():
 
 
 @pytest.mark.parametrize("bits", [4, 8])
-def test_a_quantized_model_reads_the_same_words(tmp_path: Path, bits: int):
+def test_a_quantized_model_is_loaded_and_reads_the_same_words(tmp_path: Path, bits: int):
     desk = Desk(MlxWhisper(str(quantized(tmp_path, bits))))
     desk.load(quiet).result(SOON)
-    for words in SENTENCES:
+    memory = desk.engine.memory()
+    assert memory is not None
+    assert memory > 100_000
+    for words in FEW:
         assert heard(desk.final("a", spoken(words), ENGLISH)).text == words
     assert desk.close()
+    assert desk.engine.memory() is None
 
 
 def test_a_missing_folder_is_told(tmp_path: Path):
@@ -290,17 +293,6 @@ def test_a_random_checkpoint_is_refused(tmp_path: Path):
     }
     np.savez(folder / "weights.npz", **weights)
     assert "random weights" in failure(folder)
-
-
-def test_a_quantized_model_is_loaded_and_reads(tmp_path: Path):
-    desk = Desk(MlxWhisper(str(quantized(tmp_path, 8))))
-    desk.load(quiet).result(SOON)
-    memory = desk.engine.memory()
-    assert memory is not None
-    assert memory > 100_000
-    assert heard(desk.final("u", spoken("hello world"), ENGLISH)).text == "hello world"
-    assert desk.close()
-    assert desk.engine.memory() is None
 
 
 def test_a_quantized_model_that_was_cut_off_is_refused(tmp_path: Path):

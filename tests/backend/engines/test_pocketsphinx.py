@@ -146,7 +146,7 @@ def test_a_cancelled_final_stops_and_the_next_is_read(
 def test_a_cancelled_partial_reads_on_where_it_stopped(
     fresh: Callable[[], Desk], monkeypatch: pytest.MonkeyPatch
 ):
-    sound, desk, once = np.tile(spoken("one two three"), 10), fresh(), fresh()
+    sound, desk, once = np.tile(spoken("one two three"), 4), fresh(), fresh()
     assert isinstance(desk.engine, PocketSphinx)
     begun = calls(desk.engine, monkeypatch)
     running = desk.partial("a", sound, WISHES)
