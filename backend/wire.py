@@ -15,6 +15,8 @@ from websockets.frames import Frame, Opcode
 from wsproto.connection import ConnectionState
 from wsproto.events import CloseConnection
 
+from backend.intake import Intake
+
 FULL = 64 << 10
 """Bytes that a peer has not taken yet, over which nothing more is written to it."""
 LAST = 2.0
@@ -38,13 +40,15 @@ PING = Frame(Opcode.PING, b"").serialize(mask=False)
 class Wire:
     """One client's transport. Nothing waits here but what the transport keeps."""
 
-    __slots__ = ("_asked", "_ending", "_handle", "_stream", "_transport", "heard")
+    __slots__ = ("_asked", "_ending", "_handle", "_stream", "_transport", "heard", "intake")
 
     def __init__(self, stream: Any, transport: asyncio.WriteTransport) -> None:
         self._stream = stream
         self._transport = transport
         self.heard = asyncio.get_running_loop().time()
         """When the client last sent anything, by the loop's clock."""
+        self.intake: Intake | None = None
+        """The way in past ASGI, where it was asked for."""
         self._asked: float | None = None
         self._ending: asyncio.TimerHandle | None = None
         self._handle = stream.handle
@@ -74,6 +78,8 @@ class Wire:
 
     def beat(self, now: float) -> None:
         """Ask a client that has long said nothing whether it is there; drop it if it isn't."""
+        if self.intake and self.intake.stirred():
+            self.heard = max(self.heard, now)
         if now - self.heard <= SILENT:
             self._asked = None
         elif self._asked is None:
@@ -106,11 +112,17 @@ class Wire:
             self.heard = asyncio.get_running_loop().time()
 
 
-def found(send: Send) -> Wire | None:
+def found(send: Send, *, inward: bool = False) -> Wire | None:
     """Return the wire behind an ASGI application's ``send``, before the handshake is accepted.
 
     None where the server isn't the Hypercorn that is known here. No compression is agreed to: a
     client's deflater takes 130 KiB and each message is deflated again for each client.
+
+    Args:
+        send: the application's.
+        inward: there will be much to read: give it an `Intake`, unless the client, which has to
+            wait for the handshake, has already said something.
+
     """
     from hypercorn.asyncio.tcp_server import TCPServer
     from hypercorn.protocol.h11 import H11Protocol
@@ -127,4 +139,16 @@ def found(send: Send) -> Wire | None:
     if not isinstance(transport, asyncio.WriteTransport):
         return None
     stream.handshake.extensions = None
-    return Wire(stream, transport)
+    wire = Wire(stream, transport)
+    if inward and not (protocol.connection.buffer or server.reader._buffer):
+        wire.intake = _intake(transport, wire)
+    return wire
+
+
+def _intake(transport: asyncio.WriteTransport, wire: Wire) -> Intake | None:
+    inner = transport.get_protocol() if isinstance(transport, asyncio.Transport) else None
+    if not isinstance(transport, asyncio.Transport) or not isinstance(
+        inner, asyncio.StreamReaderProtocol
+    ):
+        return None
+    return Intake(transport, inner, wire.take)

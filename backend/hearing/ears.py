@@ -70,6 +70,14 @@ class Inlet:
             self._queue(block)
             return True
 
+    def take(self, block: Block) -> bool:
+        """Queue a block if there is room; otherwise its source keeps it. Never waits."""
+        with self._room:
+            if self._ended or not self._has_room():
+                return False
+            self._queue(block)
+            return True
+
     def put(self, block: Block) -> bool:
         """Queue a block as soon as there is room; False if the inlet has ended meanwhile."""
         with self._room:

@@ -33,7 +33,7 @@ class Command(BaseModel):
 
 async def serve_audio(socket: Socket, here: Parts) -> None:
     """Serve one session that a client streams to."""
-    await socket.accept()
+    await socket.accept(inward=True)
     try:
         hello = await _hello(socket, here)
         session_id = hello.session_id or new_id()
@@ -114,7 +114,7 @@ async def _hear(
 ) -> None:
     """Take sound and commands until ``stop``. Not reading makes the client wait."""
     while True:
-        message = await socket.next()
+        message = await socket.next(source.take)
         if isinstance(message, bytes):
             await source.feed(message)
             continue

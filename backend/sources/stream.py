@@ -62,6 +62,17 @@ class StreamSource:
         """End the inlet. What has been fed is still heard."""
         self.end()
 
+    def take(self, data: bytes) -> bool:
+        """Push what a client sent if there is room for it at once; if not, False and nothing."""
+        if self._inlet is None or self._turn.locked() or len(data) > self._piece:
+            return False
+        data = self._rest + data if self._rest else data
+        whole = len(data) - len(data) % self._sample
+        if whole and not self._inlet.take(self._block(memoryview(data)[:whole])):
+            return False
+        self._rest = data[whole:]
+        return True
+
     async def feed(self, data: bytes) -> bool:
         """Push what a client sent, waiting for room; False if nobody listens any more.
 
