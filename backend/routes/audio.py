@@ -105,6 +105,8 @@ async def _converse(
 
 
 async def _tell(socket: Socket, subscription: Subscription) -> None:
+    if wire := socket.wire:
+        subscription.shorten(lambda encoded: wire.take(encoded.frame))
     async for text in subscription:
         await socket.text(text)
 
