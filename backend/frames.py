@@ -4,7 +4,10 @@ Plain is what nearly all of them are: a whole message that isn't compressed, not
 `LONGEST`, a ping or a pong. What is anything else, or against RFC 6455, is left to wsproto.
 """
 
-from websockets.frames import apply_mask
+try:
+    from websockets.speedups import apply_mask
+except ImportError:  # A platform without the compiled module.
+    from websockets.utils import apply_mask
 
 TEXT, BINARY, PING, PONG = 0x81, 0x82, 0x89, 0x8A
 """First bytes of plain frames: the last of their message, nothing reserved in use."""

@@ -74,7 +74,9 @@ class Socket:
 
     async def accept(self, *, inward: bool = False) -> None:
         """Finish the handshake; `inward` where more will be read than sent."""
-        self.wire = wire.found(self._send, inward=inward)
+        self.wire = wire.found(self._send)
+        if self.wire and inward:
+            self.wire.open_inward()
         subprotocol = SUBPROTOCOL if SUBPROTOCOL in self.offered else None
         headers = [(HEADER, NUMBER.get().encode())] if NUMBER.get() else []
         await self._send(

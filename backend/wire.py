@@ -42,7 +42,7 @@ class Wire:
 
     __slots__ = ("_asked", "_ending", "_handle", "_stream", "_transport", "heard", "intake")
 
-    def __init__(self, stream: Any, transport: asyncio.WriteTransport) -> None:
+    def __init__(self, stream: Any, transport: asyncio.Transport) -> None:
         self._stream = stream
         self._transport = transport
         self.heard = asyncio.get_running_loop().time()
@@ -75,6 +75,17 @@ class Wire:
             # Hypercorn must know, or it would answer the client's close with one more.
             self._transport.write(self._stream.connection.send(CloseConnection(code, reason)))
             self._stream.state = type(self._stream.state).CLOSED
+
+    def open_inward(self) -> None:
+        """Have an `Intake`, before the handshake is accepted, where there will be much to read.
+
+        There is none if the client, which has to wait for the handshake, has already said more.
+        """
+        protocol = self._stream.send.__self__
+        reader, inner = protocol.send.__self__.reader, self._transport.get_protocol()
+        said = protocol.connection.buffer or reader._buffer
+        if isinstance(inner, asyncio.StreamReaderProtocol) and not said:
+            self.intake = Intake(self._transport, inner, self.take)
 
     def beat(self, now: float) -> None:
         """Ask a client that has long said nothing whether it is there; drop it if it isn't."""
@@ -112,17 +123,11 @@ class Wire:
             self.heard = asyncio.get_running_loop().time()
 
 
-def found(send: Send, *, inward: bool = False) -> Wire | None:
+def found(send: Send) -> Wire | None:
     """Return the wire behind an ASGI application's ``send``, before the handshake is accepted.
 
     None where the server isn't the Hypercorn that is known here. No compression is agreed to: a
     client's deflater takes 130 KiB and each message is deflated again for each client.
-
-    Args:
-        send: the application's.
-        inward: there will be much to read: give it an `Intake`, unless the client, which has to
-            wait for the handshake, has already said something.
-
     """
     from hypercorn.asyncio.tcp_server import TCPServer
     from hypercorn.protocol.h11 import H11Protocol
@@ -136,19 +141,7 @@ def found(send: Send, *, inward: bool = False) -> Wire | None:
     if type(server) is not TCPServer or type(stream.handshake) is not Handshake:
         return None
     transport = server.writer.transport
-    if not isinstance(transport, asyncio.WriteTransport):
+    if not isinstance(transport, asyncio.Transport):
         return None
     stream.handshake.extensions = None
-    wire = Wire(stream, transport)
-    if inward and not (protocol.connection.buffer or server.reader._buffer):
-        wire.intake = _intake(transport, wire)
-    return wire
-
-
-def _intake(transport: asyncio.WriteTransport, wire: Wire) -> Intake | None:
-    inner = transport.get_protocol() if isinstance(transport, asyncio.Transport) else None
-    if not isinstance(transport, asyncio.Transport) or not isinstance(
-        inner, asyncio.StreamReaderProtocol
-    ):
-        return None
-    return Intake(transport, inner, wire.take)
+    return Wire(stream, transport)
