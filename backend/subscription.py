@@ -200,6 +200,8 @@ class Subscription:
         """End after what is waiting."""
         if not self._closed:
             self._closed = True
+            if self._outlet is None:
+                self._take = None
             self._wake.set()
             self.pump(self._took)
 
@@ -211,7 +213,7 @@ class Subscription:
             if self._waiting:
                 take, self._take = self._take, None  # Nothing may pass what is being sent.
                 yield self._next().text
-                self._take = take
+                self._take = None if self._closed else take
             elif self._closed:
                 return
             else:

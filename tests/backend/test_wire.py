@@ -35,7 +35,7 @@ class Stream:
         await self.taken.wait()
 
 
-class Transport(asyncio.WriteTransport):
+class Transport(asyncio.Transport):
     """Keeps what is written."""
 
     def __init__(self) -> None:
