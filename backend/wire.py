@@ -31,7 +31,13 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 def text_frame(text: str) -> bytes:
     """Return a text as one frame of a server."""
-    return Frame(Opcode.TEXT, text.encode()).serialize(mask=False)
+    content = text.encode()
+    size = len(content)
+    if size <= 125:
+        return b"\x81%c%b" % (size, content)
+    if size <= 0xFFFF:
+        return b"\x81\x7e%b%b" % (size.to_bytes(2, "big"), content)
+    return b"\x81\x7f%b%b" % (size.to_bytes(8, "big"), content)
 
 
 PING = Frame(Opcode.PING, b"").serialize(mask=False)

@@ -40,6 +40,7 @@ class StreamSource:
         self.rate = rate
         self.channels = channels
         self._type = np.dtype("<i2" if encoding == "pcm_s16le" else "<f4")
+        self._as_heard = self._type == np.int16
         self._sample = self._type.itemsize * channels
         self._piece = max(1, round(rate * PIECE)) * self._sample
         self._rest = b""
@@ -68,7 +69,8 @@ class StreamSource:
             return False
         data = self._rest + data if self._rest else data
         whole = len(data) - len(data) % self._sample
-        if whole and not self._inlet.take(self._block(memoryview(data)[:whole])):
+        sound = data if whole == len(data) else data[:whole]
+        if whole and not self._inlet.take(self._block(sound)):
             return False
         self._rest = data[whole:]
         return True
@@ -101,8 +103,10 @@ class StreamSource:
             "and were left out; check encoding and channels"
         )
 
-    def _block(self, data: memoryview) -> Block:
+    def _block(self, data: bytes | memoryview) -> Block:
         block = np.frombuffer(data, self._type).reshape(-1, self.channels)
+        if self._as_heard:
+            return block
         if block.dtype.kind == "i":
             return block.astype(np.int16, copy=False)
         return finite(block.astype(np.float32, copy=False))
