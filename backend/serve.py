@@ -34,7 +34,7 @@ UNHEARD = 30_000
 """Milliseconds after which a peer that takes nothing any more is cut off (Linux)."""
 PATIENCE = 1.5
 """Seconds that connections and threads have to end once everything is delivered."""
-ROUND = 20_000
+ROUND = 5_000
 """Objects made and not yet gone, after which the cycle collector looks for cycles among them."""
 LARGEST_FRAME = 16 << 20
 """Bytes of one WebSocket message; a larger one is refused with 1009."""

@@ -2,7 +2,7 @@
 
 Sources never run the listeners' code, they only queue. Every queue is bounded, and each
 kind of source has its own answer to a full one: a microphone drops and counts (`offer`), a
-file waits (`put`), a socket stops reading (`feed`). Inlets take turns, a block a turn, so
+file waits (`put`), a socket stops reading (`take`, `feed`). Inlets take turns, a block a turn, so
 that one with much to say keeps nobody waiting.
 """
 
