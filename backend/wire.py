@@ -3,7 +3,8 @@
 The way through ASGI costs each client a task's turn and a frame of its own for every event. What
 is written here goes straight to the socket, which Hypercorn doesn't offer: this is the one place
 that knows its inner types, and where they are others (HTTP/2, another version) nothing is found
-and ASGI is used. An uncompressed frame is legal whatever was negotiated (RFC 7692, section 6).
+and ASGI is used. Sound has a way in of its own, `backend.intake`, which is opened here. An
+uncompressed frame is legal whatever was negotiated (RFC 7692, section 6).
 """
 
 import asyncio
