@@ -216,7 +216,8 @@ class Session:
         if self.source.live and (news := self._silence.hear(block)):
             self._outbox.post(self._take_news, news)
         for frame in self._framer.frames(block):
-            self._pass_on(self._hear_frame(frame))
+            if things := self._hear_frame(frame):
+                self._outbox.post(self._take_in, things)
         self._clock.tick(self._segmenter.seconds)
 
     def flush(self) -> None:

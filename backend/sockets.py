@@ -13,6 +13,7 @@ from urllib.parse import parse_qs
 
 from backend import wire
 from backend.front import HEADER, NUMBER
+from backend.intake import Take
 from backend.problems import Problem, ours, too_many
 from backend.security import SUBPROTOCOL, Pace, check_origin, check_token
 from backend.settings import Settings
@@ -71,9 +72,11 @@ class Socket:
     def header(self, name: str) -> str | None:
         return self._headers.get(name)
 
-    async def accept(self) -> None:
-        """Finish the handshake."""
+    async def accept(self, *, inward: bool = False) -> None:
+        """Finish the handshake; `inward` where more will be read than sent."""
         self.wire = wire.found(self._send)
+        if self.wire and inward:
+            self.wire.open_inward()
         subprotocol = SUBPROTOCOL if SUBPROTOCOL in self.offered else None
         headers = [(HEADER, NUMBER.get().encode())] if NUMBER.get() else []
         await self._send(
@@ -96,8 +99,18 @@ class Socket:
         await self._send({"type": "websocket.http.response.body", "body": problem.body().encode()})
         self.closed = True
 
-    async def next(self) -> str | bytes:
-        """Return the next frame. Raises `Gone` when there won't be one."""
+    async def next(self, take: Take | None = None) -> str | bytes:
+        """Return the next frame. Raises `Gone` when there won't be one.
+
+        Args:
+            take: is offered binary frames as they come, where there is a way past ASGI: what
+                it takes isn't returned.
+
+        """
+        if self.wire and self.wire.intake:
+            taken = await self.wire.intake.next(take)
+            if taken is not None:
+                return taken
         message = await self._receive()
         if message["type"] == "websocket.disconnect":
             self.closed = self._gone = True

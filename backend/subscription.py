@@ -11,7 +11,7 @@ can't take waits and is written later (`pump`). Without one the subscription is 
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -100,6 +100,7 @@ class Subscription:
         self._closed = False
         self._overrun = asyncio.Event()
         self._outlet: Outlet | None = None
+        self._take: Callable[[Encoded], bool] | None = None
         self._ended = False
         self._took = 0.0
 
@@ -131,7 +132,7 @@ class Subscription:
         if self._picky and not self._wanted.matches(event):
             return False
         # Of all here the most called: once for each event and client.
-        if not self._waiting and self._outlet and not self._ended and self._outlet.take(encoded):
+        if not self._waiting and self._take and self._take(encoded):
             return False
         if self._closed or self._overrun.is_set():
             return False
@@ -155,9 +156,16 @@ class Subscription:
         self._queue(("reply", self._replies), Encoded(encode(event)), 1)
         self.pump(self._took)
 
+    def shorten(self, take: Callable[[Encoded], bool]) -> None:
+        """Have `take` write each event at once that it can; iterate over the others.
+
+        What it says no to waits, and all that follows with it, until that was iterated over.
+        """
+        self._take = take
+
     def attach(self, outlet: Outlet, first: Sequence[Event] = ()) -> None:
         """From now on write to an outlet: these events, then what waits."""
-        self._outlet = outlet
+        self._outlet, self._take = outlet, outlet.take
         self._took = asyncio.get_running_loop().time()
         waiting = self._waiting
         self._waiting = OrderedDict()
@@ -192,6 +200,8 @@ class Subscription:
         """End after what is waiting."""
         if not self._closed:
             self._closed = True
+            if self._outlet is None:
+                self._take = None
             self._wake.set()
             self.pump(self._took)
 
@@ -201,7 +211,9 @@ class Subscription:
             if self._overrun.is_set():
                 raise TooSlow
             if self._waiting:
+                take, self._take = self._take, None  # Nothing may pass what is being sent.
                 yield self._next().text
+                self._take = None if self._closed else take
             elif self._closed:
                 return
             else:
@@ -235,7 +247,7 @@ class Subscription:
             self._end(too_slow=True)
 
     def _end(self, *, too_slow: bool) -> None:
-        self._ended = True
+        self._ended, self._take = True, None
         self._waiting.clear()
         self._kept = 0
         if self._outlet:

@@ -3,7 +3,8 @@
 The way through ASGI costs each client a task's turn and a frame of its own for every event. What
 is written here goes straight to the socket, which Hypercorn doesn't offer: this is the one place
 that knows its inner types, and where they are others (HTTP/2, another version) nothing is found
-and ASGI is used. An uncompressed frame is legal whatever was negotiated (RFC 7692, section 6).
+and ASGI is used. Sound has a way in of its own, `backend.intake`, which is opened here. An
+uncompressed frame is legal whatever was negotiated (RFC 7692, section 6).
 """
 
 import asyncio
@@ -14,6 +15,8 @@ from typing import Any
 from websockets.frames import Frame, Opcode
 from wsproto.connection import ConnectionState
 from wsproto.events import CloseConnection
+
+from backend.intake import Intake
 
 FULL = 64 << 10
 """Bytes that a peer has not taken yet, over which nothing more is written to it."""
@@ -29,7 +32,13 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 def text_frame(text: str) -> bytes:
     """Return a text as one frame of a server."""
-    return Frame(Opcode.TEXT, text.encode()).serialize(mask=False)
+    content = text.encode()
+    size = len(content)
+    if size <= 125:
+        return b"\x81%c%b" % (size, content)
+    if size <= 0xFFFF:
+        return b"\x81\x7e%b%b" % (size.to_bytes(2, "big"), content)
+    return b"\x81\x7f%b%b" % (size.to_bytes(8, "big"), content)
 
 
 PING = Frame(Opcode.PING, b"").serialize(mask=False)
@@ -38,13 +47,15 @@ PING = Frame(Opcode.PING, b"").serialize(mask=False)
 class Wire:
     """One client's transport. Nothing waits here but what the transport keeps."""
 
-    __slots__ = ("_asked", "_ending", "_handle", "_stream", "_transport", "heard")
+    __slots__ = ("_asked", "_ending", "_handle", "_stream", "_transport", "heard", "intake")
 
-    def __init__(self, stream: Any, transport: asyncio.WriteTransport) -> None:
+    def __init__(self, stream: Any, transport: asyncio.Transport) -> None:
         self._stream = stream
         self._transport = transport
         self.heard = asyncio.get_running_loop().time()
         """When the client last sent anything, by the loop's clock."""
+        self.intake: Intake | None = None
+        """The way in past ASGI, where it was asked for."""
         self._asked: float | None = None
         self._ending: asyncio.TimerHandle | None = None
         self._handle = stream.handle
@@ -72,8 +83,21 @@ class Wire:
             self._transport.write(self._stream.connection.send(CloseConnection(code, reason)))
             self._stream.state = type(self._stream.state).CLOSED
 
+    def open_inward(self) -> None:
+        """Have an `Intake`, before the handshake is accepted, where there will be much to read.
+
+        There is none if the client, which has to wait for the handshake, has already said more.
+        """
+        protocol = self._stream.send.__self__
+        reader, inner = protocol.send.__self__.reader, self._transport.get_protocol()
+        said = protocol.connection.buffer or reader._buffer
+        if isinstance(inner, asyncio.StreamReaderProtocol) and not said:
+            self.intake = Intake(self._transport, inner, self.take)
+
     def beat(self, now: float) -> None:
         """Ask a client that has long said nothing whether it is there; drop it if it isn't."""
+        if self.intake and self.intake.stirred():
+            self.heard = max(self.heard, now)
         if now - self.heard <= SILENT:
             self._asked = None
         elif self._asked is None:
@@ -124,7 +148,7 @@ def found(send: Send) -> Wire | None:
     if type(server) is not TCPServer or type(stream.handshake) is not Handshake:
         return None
     transport = server.writer.transport
-    if not isinstance(transport, asyncio.WriteTransport):
+    if not isinstance(transport, asyncio.Transport):
         return None
     stream.handshake.extensions = None
     return Wire(stream, transport)

@@ -2,7 +2,7 @@
 
 Sources never run the listeners' code, they only queue. Every queue is bounded, and each
 kind of source has its own answer to a full one: a microphone drops and counts (`offer`), a
-file waits (`put`), a socket stops reading (`feed`). Inlets take turns, a block a turn, so
+file waits (`put`), a socket stops reading (`take`, `feed`). Inlets take turns, a block a turn, so
 that one with much to say keeps nobody waiting.
 """
 
@@ -13,6 +13,8 @@ import time
 from collections import deque
 from queue import SimpleQueue
 from typing import Protocol
+
+import numpy as np
 
 from backend.hearing import Block
 from backend.hearing.news import News
@@ -53,7 +55,9 @@ class Inlet:
         self._blocks: deque[Block | News | None] = deque()  # None asks for a flush
         self._waiting = 0
         self._held = False
-        self._room = threading.Condition()
+        self._lock = threading.Lock()
+        self._room = threading.Condition(self._lock)
+        self._putters = 0
         self._feeders: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
         self._fault: Exception | None = None
         self._ended = False
@@ -61,7 +65,7 @@ class Inlet:
 
     def offer(self, block: Block) -> bool:
         """Queue a block if there is room; otherwise count it as lost. Never waits."""
-        with self._room:
+        with self._lock:
             if self._ended:
                 return False
             if self._waiting >= self._bound:
@@ -70,10 +74,22 @@ class Inlet:
             self._queue(block)
             return True
 
+    def take(self, block: Block) -> bool:
+        """Queue a block if there is room; otherwise its source keeps it. Never waits."""
+        with self._lock:
+            if self._ended or not self._has_room():
+                return False
+            self._queue(block)
+            return True
+
     def put(self, block: Block) -> bool:
         """Queue a block as soon as there is room; False if the inlet has ended meanwhile."""
-        with self._room:
-            self._room.wait_for(lambda: self._ended or self._has_room())
+        with self._lock:
+            self._putters += 1
+            try:
+                self._room.wait_for(lambda: self._ended or self._has_room())
+            finally:
+                self._putters -= 1
             if not self._ended:
                 self._queue(block)
             return not self._ended
@@ -81,7 +97,7 @@ class Inlet:
     async def feed(self, block: Block) -> bool:
         """Like `put`, waiting without holding up the event loop."""
         while True:
-            with self._room:
+            with self._lock:
                 if self._ended:
                     return False
                 if self._has_room():
@@ -93,7 +109,7 @@ class Inlet:
 
     def flush(self) -> None:
         """Have the listener end the utterance in progress, after what is queued."""
-        with self._room:
+        with self._lock:
             # A second flush with no sound between them would end nothing.
             if not self._ended and not (self._blocks and self._blocks[-1] is None):
                 self._blocks.append(None)
@@ -104,21 +120,21 @@ class Inlet:
 
         For what happens now and then: it is queued even where sound would find no room.
         """
-        with self._room:
+        with self._lock:
             if not self._ended:
                 self._blocks.append(news)
                 self._stand_in_line()
 
     def hold(self, held: bool) -> None:
         """Make those wait who can, `put` and `feed`; a microphone can't and goes on."""
-        with self._room:
+        with self._lock:
             self._held = held
             if not held:
                 self._wake()
 
     def end(self, fault: Exception | None = None) -> None:
         """Take no more. What is queued is heard, then the listener is told to finish."""
-        with self._room:
+        with self._lock:
             if not self._ended:
                 self._ended = True
                 self._fault = fault
@@ -139,7 +155,10 @@ class Inlet:
             self._ready.put(self)
 
     def _wake(self) -> None:
-        self._room.notify_all()
+        if self._putters:
+            self._room.notify_all()
+        if not self._feeders:
+            return
         feeders, self._feeders = self._feeders, []
         for loop, room in feeders:
             try:
@@ -153,17 +172,17 @@ class Inlet:
 
         Returns True when there will be no more turns.
         """
-        with self._room:
+        with self._lock:
             done = not self._blocks
             item = None if done else self._blocks.popleft()
-            if not (item is None or isinstance(item, News)):
+            if isinstance(item, np.ndarray):
                 self._waiting -= len(item)
                 self._wake()
         try:
-            if isinstance(item, News):
-                self._listener.note(item)
-            elif item is not None:
+            if isinstance(item, np.ndarray):
                 self._listener.hear(item)
+            elif item is not None:
+                self._listener.note(item)
             elif done:
                 self._listener.finish(self._fault)
             else:
@@ -171,7 +190,7 @@ class Inlet:
         except Exception as error:
             log.exception("hearing failed")
             self._give_up(error)
-        with self._room:
+        with self._lock:
             self._in_line = False
             if not done and (self._blocks or self._ended):
                 self._stand_in_line()
@@ -179,7 +198,7 @@ class Inlet:
 
     def _give_up(self, error: Exception) -> None:
         """Drop what is queued and take no more; the listener is told to finish."""
-        with self._room:
+        with self._lock:
             self._blocks.clear()
             self._waiting = 0
             self._ended = True

@@ -7,7 +7,6 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 log = logging.getLogger(__name__)
@@ -18,12 +17,12 @@ class Outbox:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        self._waiting: deque[Callable[[], object]] = deque()
+        self._waiting: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self._woken = False
 
     def post(self, call: Callable[..., object], *arguments: Any) -> None:
         """Have the loop call it soon. From any thread; raises RuntimeError on a closed loop."""
-        self._waiting.append(partial(call, *arguments))
+        self._waiting.append((call, arguments))
         if not self._woken:
             self._woken = True
             try:
@@ -35,8 +34,9 @@ class Outbox:
     def _deliver(self) -> None:
         self._woken = False  # First: what is posted from now on wakes again.
         for _ in range(len(self._waiting)):
+            call, arguments = self._waiting.popleft()
             try:
-                self._waiting.popleft()()
+                call(*arguments)
             except Exception:
                 log.exception("what was heard could not be taken in")
         if self._waiting and not self._woken:

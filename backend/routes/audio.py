@@ -33,7 +33,7 @@ class Command(BaseModel):
 
 async def serve_audio(socket: Socket, here: Parts) -> None:
     """Serve one session that a client streams to."""
-    await socket.accept()
+    await socket.accept(inward=True)
     try:
         hello = await _hello(socket, here)
         session_id = hello.session_id or new_id()
@@ -105,6 +105,8 @@ async def _converse(
 
 
 async def _tell(socket: Socket, subscription: Subscription) -> None:
+    if wire := socket.wire:
+        subscription.shorten(lambda encoded: wire.take(encoded.frame))
     async for text in subscription:
         await socket.text(text)
 
@@ -114,7 +116,7 @@ async def _hear(
 ) -> None:
     """Take sound and commands until ``stop``. Not reading makes the client wait."""
     while True:
-        message = await socket.next()
+        message = await socket.next(source.take)
         if isinstance(message, bytes):
             await source.feed(message)
             continue

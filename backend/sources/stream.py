@@ -40,6 +40,7 @@ class StreamSource:
         self.rate = rate
         self.channels = channels
         self._type = np.dtype("<i2" if encoding == "pcm_s16le" else "<f4")
+        self._as_heard = self._type == np.int16
         self._sample = self._type.itemsize * channels
         self._piece = max(1, round(rate * PIECE)) * self._sample
         self._rest = b""
@@ -61,6 +62,18 @@ class StreamSource:
     def stop(self) -> None:
         """End the inlet. What has been fed is still heard."""
         self.end()
+
+    def take(self, data: bytes) -> bool:
+        """Push what a client sent if there is room for it at once; if not, False and nothing."""
+        if self._inlet is None or self._turn.locked() or len(data) > self._piece:
+            return False
+        data = self._rest + data if self._rest else data
+        whole = len(data) - len(data) % self._sample
+        sound = data if whole == len(data) else data[:whole]
+        if whole and not self._inlet.take(self._block(sound)):
+            return False
+        self._rest = data[whole:]
+        return True
 
     async def feed(self, data: bytes) -> bool:
         """Push what a client sent, waiting for room; False if nobody listens any more.
@@ -90,8 +103,10 @@ class StreamSource:
             "and were left out; check encoding and channels"
         )
 
-    def _block(self, data: memoryview) -> Block:
+    def _block(self, data: bytes | memoryview) -> Block:
         block = np.frombuffer(data, self._type).reshape(-1, self.channels)
+        if self._as_heard:
+            return block
         if block.dtype.kind == "i":
             return block.astype(np.int16, copy=False)
         return finite(block.astype(np.float32, copy=False))

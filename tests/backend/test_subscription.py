@@ -190,3 +190,26 @@ async def test_a_frame_is_made_once_for_all() -> None:
     encoded = Encoded('{"event":"é"}')
     assert encoded.frame is encoded.frame
     assert encoded.frame == b'\x81\x0e{"event":"\xc3\xa9"}'
+
+
+async def test_what_is_written_at_once_is_not_iterated_over_and_the_order_stays(
+    told: Subscription,
+) -> None:
+    tap = Tap(1)
+    told.shorten(tap.take)
+    offer(told, words("one", 1), words("two", 2))
+    tap.room = 9
+    offer(told, words("three", 3))
+    assert tap.said == ["one"]
+    texts = aiter(told)
+    assert json.loads(await anext(texts))["text"] == "two"
+    # While that is being sent nothing passes it.
+    offer(told, words("four", 4))
+    assert [json.loads(await anext(texts))["text"] for _ in range(2)] == ["three", "four"]
+    going_on = asyncio.ensure_future(anext(texts, None))
+    await asyncio.sleep(0)
+    offer(told, words("five", 5))
+    told.close()
+    offer(told, words("after the end", 6))
+    assert await going_on is None
+    assert tap.said == ["one", "five"]

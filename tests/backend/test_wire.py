@@ -1,8 +1,10 @@
 """A wire over a transport that is played; over a real one in tests/ends/test_fanout.py."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from enum import Enum
 from math import inf
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -30,12 +32,13 @@ class Stream:
         self.connection = Connection(ConnectionType.SERVER)
         self.state = State.CONNECTED
         self.taken = asyncio.Event()
+        self.send: Callable[[Any], Awaitable[None]]
 
     async def handle(self, event: Any) -> None:
         await self.taken.wait()
 
 
-class Transport(asyncio.WriteTransport):
+class Transport(asyncio.Transport):
     """Keeps what is written."""
 
     def __init__(self) -> None:
@@ -44,6 +47,13 @@ class Transport(asyncio.WriteTransport):
         self.waiting = 0
         self.lost = False
         self.aborted = asyncio.Event()
+        self.protocol: asyncio.BaseProtocol = asyncio.Protocol()
+
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        return self.protocol
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self.protocol = protocol
 
     def get_write_buffer_size(self) -> int:
         return self.waiting
@@ -81,6 +91,12 @@ def test_a_long_text_is_one_whole_frame() -> None:
     got = [event for event in parsed.events() if isinstance(event, TextMessage)]
     assert "".join(event.data for event in got) == text
     assert got[-1].message_finished
+
+
+@pytest.mark.parametrize("length", [0, 1, 125, 126, 0xFFFF, 0x10000])
+def test_a_text_of_any_length_is_framed_as_websockets_does(length: int) -> None:
+    whole = Frame(Opcode.TEXT, bytes(length)).serialize(mask=False)
+    assert text_frame("\0" * length) == whole
 
 
 async def test_a_frame_is_written_as_it_is(wire: Wire, transport: Transport) -> None:
@@ -189,6 +205,50 @@ async def test_who_answers_and_never_says_a_word_stays(
         wire.beat(wire.heard)
     assert transport.written == [PING] * 5
     assert not transport.lost
+
+
+class Behind:
+    """What Hypercorn has behind a stream: the client's bytes that nobody took yet."""
+
+    def __init__(self, stream: Stream, transport: Transport) -> None:
+        self.connection = SimpleNamespace(buffer=bytearray())
+        self.reader = asyncio.StreamReader()
+        transport.protocol = asyncio.StreamReaderProtocol(self.reader)
+        stream.send = self.send
+
+    async def send(self, event: Any) -> None:
+        raise AssertionError("not to be called")
+
+
+async def test_sound_has_a_way_of_its_own_and_is_a_sign_of_life(
+    wire: Wire, stream: Stream, transport: Transport
+) -> None:
+    behind = Behind(stream, transport)
+    wire.open_inward()
+    assert wire.intake
+    assert transport.protocol is wire.intake
+    later = wire.heard + SILENT + 1
+    wire.beat(later)
+    assert wire.heard == later
+    wire.beat(later + SILENT + 1)
+    assert transport.written == [PING]
+    wire.intake.connection_lost(None)
+    assert behind.reader.at_eof()
+
+
+@pytest.mark.parametrize("where", ["reader", "connection"])
+async def test_who_speaks_before_the_handshake_goes_the_public_way(
+    wire: Wire, stream: Stream, transport: Transport, where: str
+) -> None:
+    behind = Behind(stream, transport)
+    if where == "reader":
+        behind.reader.feed_data(b"early")
+    else:
+        behind.connection.buffer += b"early"
+    before = transport.protocol
+    wire.open_inward()
+    assert wire.intake is None
+    assert transport.protocol is before
 
 
 async def test_what_we_do_not_take_is_no_silence_of_the_clients(

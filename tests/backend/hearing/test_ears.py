@@ -93,6 +93,16 @@ def test_what_does_not_fit_is_dropped_and_counted(ears: Ears) -> None:
     assert notes.heard == [0, 1, 2]
 
 
+def test_what_is_not_taken_stays_with_its_source_and_is_not_lost(ears: Ears) -> None:
+    notes, inlet = busy(ears, bound=20)
+    assert [inlet.take(block(number)) for number in (1, 2, 3)] == [True, True, False]
+    notes.go_on.set()
+    inlet.end()
+    assert not inlet.take(block(4))
+    assert notes.finished.wait(PATIENCE)
+    assert (notes.heard, inlet.lost) == ([0, 1, 2], 0)
+
+
 def test_a_patient_source_waits_for_room(ears: Ears) -> None:
     notes, inlet = busy(ears, bound=20)
     pushing = threading.Thread(target=lambda: [inlet.put(block(number)) for number in range(1, 6)])

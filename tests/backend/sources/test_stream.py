@@ -86,6 +86,32 @@ async def test_calls_at_the_same_time_take_turns() -> None:
     assert np.array_equal(recorder.sound[:, 0], np.repeat([1, 2], 20_000))
 
 
+async def test_what_there_is_room_for_is_taken_at_once_and_the_rest_is_fed() -> None:
+    source = StreamSource(16_000)
+    data = SAMPLES.astype("<i2").tobytes()
+    with Recorder(bound=1600) as recorder:
+        assert not source.take(b"too early")
+        source.start(recorder.inlet)
+        recorder.inlet.hold(True)
+        assert source.take(data[:1]), "half a sample needs no room"
+        assert not source.take(data[1:100])
+        feeding = asyncio.create_task(source.feed(data[1:999]))
+        await asyncio.sleep(0)
+        assert not source.take(data[999:])
+        recorder.inlet.hold(False)
+        async with asyncio.timeout(PATIENCE):
+            assert await feeding
+        assert source.leftover == 1
+        assert source.take(data[999:2000])
+        assert not source.take(data[2000:]), "megabytes are fed in pieces"
+        async with asyncio.timeout(PATIENCE):
+            assert await source.feed(data[2000:])
+        source.end()
+        assert not source.take(b"too late")
+        await asyncio.to_thread(recorder.wait_for_the_end)
+    assert recorder.sound.tobytes() == data
+
+
 async def test_feeding_after_the_end_is_answered() -> None:
     source = StreamSource(16_000)
     with Recorder() as recorder:
