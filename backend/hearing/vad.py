@@ -162,7 +162,7 @@ class Combined:
         self._past += (silero - self._past) / PAST
         score = silero * (1 + belief * (1 - silero))
         sound = frame.astype(np.float32)
-        if self._floor.reached_by(float(sound @ sound)) and score < self.at_once:
+        if self._floor.reached_by(float(sound @ sound)) and silero < self.at_once:
             score *= AT_FLOOR
         return Scores(score, webrtc, silero)
 
