@@ -152,7 +152,7 @@ class Combined:
         self._webrtc.tune(vad)
         self._silero.tune(vad)
         self.start = self.hold = 0.7 * self._silero.start
-        self.at_once = 2 * self.start
+        self.at_once = 1.3 * self._silero.start
         self.sure = self._silero.sure
 
     def __call__(self, frame: Samples) -> Scores:
