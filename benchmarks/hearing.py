@@ -1,6 +1,6 @@
 """How well speech is noticed: WebRTC, Silero and both, on real speech, clean and in noise.
 
-    python -m benchmarks.hearing [--audio ../shared/audio] [--sensitivity 0.6]
+    python -m benchmarks.hearing [--audio ../shared/audio] [--sensitivity 0.6] [--shift 0]
 
 Each clip goes through the server's own segmenter in frames of 32 ms, with a second of silence
 before and 1.5 s after, clean and with the noise of a clip without speech mixed in at 10 dB SNR.
@@ -168,8 +168,8 @@ def read(path: Path) -> Sound:
     return np.asarray(sound, np.float64)
 
 
-def measure(folder: Path, vad: VadPart) -> Iterator[tuple[str, Tally]]:
-    """Yield a tally per condition."""
+def measure(folder: Path, vad: VadPart, shift: int) -> Iterator[tuple[str, Tally]]:
+    """Yield a tally per condition; each clip has the noise `shift` places on from its own."""
     clips = [json.loads(line) for line in (folder / "manifest.jsonl").read_text().splitlines()]
     noises = [read(folder / clip["file"]) for clip in clips if clip["kind"] == "nonspeech"]
     spoken = [clip for clip in clips if clip["kind"] in {"speech", "command"}]
@@ -177,7 +177,7 @@ def measure(folder: Path, vad: VadPart) -> Iterator[tuple[str, Tally]]:
         tally = Tally()
         for number, clip in enumerate(spoken):
             sound = read(folder / clip["file"])
-            noise = noises[number % len(noises)]
+            noise = noises[(number + shift) % len(noises)]
             whole = padded(sound) if condition == "clean" else noisy(sound, clip, noise)
             score(tally, clip, hear(whole, vad), len(whole), vad)
         if condition == "clean":
@@ -254,6 +254,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="How well speech is noticed.")
     parser.add_argument("--audio", type=Path, default=SPEECH)
     parser.add_argument("--sensitivity", type=float, default=VadPart().sensitivity)
+    parser.add_argument("--shift", type=int, default=0, help="other noise for each clip: 0 to 13")
     parser.add_argument("--hours", type=float, default=1.0, help="of simulated listening")
     parser.add_argument("--wake", action="store_true", help="wake words too, as benchmarks.wake")
     given = parser.parse_args()
@@ -267,7 +268,7 @@ def main() -> int:
     costs = []
     for name in DETECTORS:
         vad = VadPart(detector_type=name, sensitivity=given.sensitivity)  # type: ignore[arg-type]
-        for condition, tally in measure(given.audio, vad):
+        for condition, tally in measure(given.audio, vad, given.shift):
             report(name, condition, tally)
         costs.append((name, *cost(np.random.default_rng(1).normal(0, 0.01, 60 * RATE), vad)))
     print("\n| detector | streams a core | KiB a stream |\n|---|---|---|")

@@ -41,5 +41,7 @@ class Detector(Protocol):
     """`Scores.speech` from which a frame continues it; not above `start`."""
     sure: float
     """`Scores.speech` that real speech reaches, if only for moments; not below `start`."""
+    lag: int
+    """Frames by which speech begins before the first that is scored as such."""
 
     def __call__(self, frame: Samples) -> Scores: ...

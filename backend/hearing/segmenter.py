@@ -59,13 +59,13 @@ class _Speech:
     """Speech in progress. Places are counted in frames since the start of the sound."""
 
     began: int
-    """First voiced frame."""
+    """First voiced frame, less the detector's lag."""
     last: int
     """Last voiced frame."""
     utterance: int
     """Number of the piece in progress."""
     first: int | None
-    """First voiced frame of that piece, once there is one."""
+    """First voiced frame of that piece, once there is one; of the first piece, `began`."""
     told: int
     """Frames heard when it was last given as `Growing`, or when it began."""
     told_last: int = -1
@@ -185,6 +185,7 @@ class Segmenter:
         confidence = float(np.mean([kept.score for kept in self._kept[count:]]))
         while count > 0 and self._kept[count - 1].voiced:
             count -= 1
+        count = max(0, count - (self.detector.lag if self.detector else 0))
         first = self._kept_from + count
         self._forget(count - self._pre_speech)
         self._recent.clear()

@@ -24,6 +24,9 @@ SILERO_FILE = "silero_vad_16k_op15.onnx"
 """The network in Silero's package; its half-precision sibling decides differently."""
 SILERO_CONTEXT = 64
 """Samples of the frame before that Silero wants first; without them it hears nothing."""
+SILERO_LAG = 1
+"""Frames that it is late by: in the median it is sure of speech from the second on. WebRTC isn't
+late."""
 WEBRTC_MEMORY = 0.1
 """Seconds of WebRTC's votes that make its score: one vote alone is nervous."""
 LEVEL = 0.1
@@ -33,9 +36,14 @@ LEVEL_MOST = 8.0
 """The most it is raised by. The recordings without speech gave no more speech for it."""
 LEVEL_MEMORY = 3.2
 """Seconds in which a past peak falls to a third."""
-DOUBT = 0.6
+DOUBT = 0.3
 """How much WebRTC's no takes from a Silero score that is itself unsure."""
-
+SILENT = 0.6
+"""How much silence just before takes from it: a frame alone in silence is seldom a word."""
+SPOKEN = 0.5
+"""How much speech just before adds to it: a word seldom ends where Silero only wavers."""
+PAST = 6
+"""Frames that "just before" means; older ones fade."""
 AT_FLOOR = 0.5
 """What is left of an unsure score where the sound is no louder than the room."""
 
@@ -57,6 +65,7 @@ class WebRtc:
         except ImportError as error:
             raise _missing("WebRTC", "webrtcvad-wheels") from error
         self.at_once = math.inf
+        self.lag = 0
         self._judge = Vad()
         self._votes: deque[bool] = deque()
         self._rest = b""
@@ -90,6 +99,7 @@ class Silero:
     def __init__(self, vad: VadPart) -> None:
         """Set up for a stream; the first one loads the network. Raises `DetectorError`."""
         self.at_once = math.inf
+        self.lag = SILERO_LAG
         self.tune(vad)
         self._network = _silero()
         self._state = np.zeros((2, 1, 128), np.float32)
@@ -121,33 +131,38 @@ class Silero:
 class Combined:
     """Silero's judgment, quickened where WebRTC agrees and dampened where it doesn't.
 
-    WebRTC's no takes most from a Silero score in the middle and nothing from a certain one,
-    so very quiet speech, which WebRTC never hears, is still heard. Where both agree, lower
+    What is not heard as speech by WebRTC, or comes out of silence, takes most from a Silero
+    score in the middle and nothing from a certain one, so very quiet speech, which WebRTC never
+    hears, is still heard; what comes in the midst of speech is believed more. So lower
     thresholds than Silero's alone are safe, and speech is noticed earlier: from one frame, if
-    that one is plain. Noise can't hold it open on WebRTC's word, nor on a middling score of
-    Silero's for sound that has sunk to the level of the room.
+    that one is plain. Noise can't hold it open on WebRTC's word, nor by a frame now and then,
+    nor on a middling score of Silero's for sound that has sunk to the level of the room.
     """
 
     def __init__(self, vad: VadPart) -> None:
         """Set up both for a stream. Raises `DetectorError`."""
         self._webrtc, self._silero = WebRtc(vad), Silero(vad)
+        self.lag = self._silero.lag
         self._floor = NoiseFloor()
+        self._past = 0.0
         self.tune(vad)
 
     def tune(self, vad: VadPart) -> None:
         """Judge by other settings from the next frame on."""
         self._webrtc.tune(vad)
         self._silero.tune(vad)
-        self.start = self.hold = 0.6 * self._silero.start
-        self.at_once = 2 * self.start
+        self.start = self.hold = 0.7 * self._silero.start
+        self.at_once = 1.3 * self._silero.start
         self.sure = self._silero.sure
 
     def __call__(self, frame: Samples) -> Scores:
         """Score the next frame with both."""
         webrtc, silero = self._webrtc(frame).speech, self._silero(frame).speech
-        score = silero * (1 - DOUBT * (1 - webrtc) * (1 - silero))
+        belief = SPOKEN * self._past - SILENT * (1 - self._past) - DOUBT * (1 - webrtc)
+        self._past += (silero - self._past) / PAST
+        score = silero * (1 + belief * (1 - silero))
         sound = frame.astype(np.float32)
-        if self._floor.reached_by(float(sound @ sound)) and score < self.at_once:
+        if self._floor.reached_by(float(sound @ sound)) and silero < self.at_once:
             score *= AT_FLOOR
         return Scores(score, webrtc, silero)
 

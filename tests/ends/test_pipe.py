@@ -74,7 +74,7 @@ async def test_a_session_tells_its_story_in_order(client: Client) -> None:
     assert any(level.speaking for level in levels)
     assert all(-100 <= level.rms_dbfs <= level.peak_dbfs <= 0 for level in levels)
     assert all(-100 <= (level.noise_floor_dbfs or 0) < -20 for level in levels)
-    assert {level.threshold for level in levels} == {0.3}
+    assert {level.threshold for level in levels} == {0.35}
 
 
 async def test_speech_that_is_cut_off_is_read_to_where_it_got(client: Client) -> None:

@@ -15,6 +15,7 @@ class Scripted:
     at_once = 2.0
     hold = 0.35
     sure = 0.9
+    lag = 0
 
     def __init__(self, scores: Iterable[float]) -> None:
         self._scores = iter(scores)

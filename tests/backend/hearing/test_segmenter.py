@@ -106,6 +106,22 @@ def test_speech_begins_where_the_scores_began_to_rise() -> None:
     assert began.start == pytest.approx(40 * A_FRAME)
 
 
+def test_speech_begins_as_much_earlier_as_its_detector_is_late(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Scripted, "lag", 2)
+    heard = segmented([*SILENCE, *YES, *SILENCE])
+    ((began,), (utterance,)) = of(SpeechBegan, heard), of(Utterance, heard)
+    assert began.start == utterance.start == pytest.approx((len(SILENCE) - 2) * A_FRAME)
+    assert utterance.end == pytest.approx((len(SILENCE) + len(YES)) * A_FRAME)
+
+
+def test_no_speech_begins_before_the_sound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Scripted, "lag", 2)
+    (utterance,) = of(Utterance, segmented([0, *YES, *SILENCE]))
+    assert utterance.start == utterance.audio_start == 0
+
+
 def test_a_pause_within_a_sentence_does_not_end_it() -> None:
     heard = segmented([*SILENCE, *YES, *[0.0] * 15, *YES, *SILENCE])
     assert len(of(Utterance, heard)) == 1

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from backend.hearing import FRAME, RATE, Detector, Samples
+from backend.hearing import FRAME, RATE, Detector, Samples, Scores
 from backend.hearing import vad as vads
 from backend.hearing.heard import SpeechBegan, Utterance
 from backend.hearing.segmenter import Segmenter
@@ -130,6 +130,22 @@ def test_speech_at_minus_50_dbfs_is_heard(kind: str) -> None:
     assert len(utterances(VadPart.model_validate({"detector_type": kind}), quiet)) == 1
 
 
+def test_a_score_that_wavers_is_believed_amid_speech_and_doubted_in_silence() -> None:
+    given = iter([0.0, 0.5, *[1.0] * 20, 0.5, *[0.0] * 40, 0.5])
+    detector = Combined(VadPart())
+    detector._silero = lambda frame: Scores(next(given))  # type: ignore[assignment]
+    quiet, loud = np.zeros(FRAME, np.int16), hiss(2.1, 300)
+    told = scores(detector, np.concatenate([quiet, loud[: 63 * FRAME]]))
+    first, amid, after = told[1], told[22], told[63]
+    assert max(first, after) < detector.hold < 0.5 < amid
+
+
+def test_a_certain_score_is_not_doubted() -> None:
+    detector = Combined(VadPart())
+    detector._silero = lambda frame: Scores(1.0)  # type: ignore[assignment]
+    assert scores(detector, hiss(0.1, 300)) == [1.0] * 3
+
+
 def test_streams_that_share_the_network_do_not_share_their_state() -> None:
     sound = soundfile.read(HELLO, dtype="int16")[0]
     alone = scores(Silero(VadPart()), sound)
@@ -225,7 +241,7 @@ def test_a_detector_that_is_tuned_judges_as_one_that_was_made_so(kind: str) -> N
     assert old
     assert fresh
     assert tuned(old, fresh, after) is old
-    thresholds = ["start", "at_once", "hold", "sure"]
+    thresholds = ["start", "at_once", "hold", "sure", "lag"]
     assert [getattr(old, name) for name in thresholds] == [
         getattr(fresh, name) for name in thresholds
     ]
