@@ -8,6 +8,7 @@ from quart import Quart, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from backend import problems
+from backend.exchange import Exchange
 from backend.front import Front
 from backend.parts import Parts
 from backend.problems import Problem
@@ -40,6 +41,7 @@ def create_app(settings: Settings | None = None) -> Quart:
     """
     settings = settings or load(os.environ)
     app = Quart("backend", static_folder=None)
+    app.asgi_http_class = Exchange
     app.config["MAX_CONTENT_LENGTH"] = None
     app.config["BODY_TIMEOUT"] = 300
     app.config["RESPONSE_TIMEOUT"] = None

@@ -12,6 +12,7 @@ from typing import TypeVar
 from pydantic import BaseModel, SerializeAsAny, ValidationError
 from quart import Response, request
 
+from backend.exchange import has_body
 from backend.parts import parts
 from backend.problems import Problem, bad_request, malformed, too_large
 from common.api import Success
@@ -62,6 +63,8 @@ async def read_on() -> None:
     Hypercorn ends a connection whose request was answered before it was all there, without
     saying so; the client's next request on it would fail.
     """
+    if not has_body(request.scope):
+        return
     left = SMALL
     with suppress(TimeoutError):
         async with asyncio.timeout(SOON):
