@@ -50,6 +50,8 @@ async def pieces() -> AsyncIterator[bytes]:
 
 async def refuse_too_large() -> None:
     """Raise `Problem` 413 for a body that is announced as too large, once it was all read."""
+    if not has_body(request.scope):
+        return
     limit = parts().settings.max_body_mb
     if (request.content_length or 0) > limit << 20:
         async for _ in request.body:
