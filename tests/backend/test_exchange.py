@@ -57,6 +57,7 @@ class Waiting:
 def _app() -> Quart:
     app = Quart(__name__, static_folder=None)
     app.asgi_http_class = Exchange
+    app.config["RESPONSE_TIMEOUT"] = None
     return app
 
 
