@@ -4,10 +4,11 @@
 
 Our server whole, and FastAPI that does the same work with the same pydantic shapes: `GET /health`
 (which we answer before Quart is asked), a list of the sessions, of which there are none (a GET
-through all of it), and a chunk for a session that isn't there, which is received, validated and decoded before it is
-answered with 404. The server has one core, the clients the other; rounds are interleaved; eight
-clients ask again at once. *CPU µs* is the server's for each answer. What it answers *a second* of
-its core follows from that, whatever the clients take, who are slower than FastAPI.
+through all of it), and a chunk for a session that isn't there, which is received, validated and
+decoded before it is answered with 404. The server has one core, the clients the other; rounds are
+interleaved; eight clients ask again at once. *CPU µs* is the server's for each answer. What it
+answers *a second* of its core follows from that, whatever the clients take, who are slower than
+FastAPI.
 """
 
 import argparse
