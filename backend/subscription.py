@@ -11,8 +11,9 @@ can't take waits and is written later (`pump`). Without one the subscription is 
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 from backend.wire import text_frame
@@ -34,17 +35,12 @@ class TooSlow(Exception):
 class Encoded:
     """An event as text, and as a frame once somebody wants that: once for all."""
 
-    __slots__ = ("_frame", "text")
-
     def __init__(self, text: str) -> None:
         self.text = text
-        self._frame = b""
 
-    @property
+    @cached_property
     def frame(self) -> bytes:
-        if not self._frame:
-            self._frame = text_frame(self.text)
-        return self._frame
+        return text_frame(self.text)
 
 
 class Outlet(Protocol):
@@ -100,6 +96,8 @@ class Subscription:
         self._closed = False
         self._overrun = asyncio.Event()
         self._outlet: Outlet | None = None
+        self._take: Callable[[Encoded], bool] | None = None
+        """The outlet's own, until the end."""
         self._ended = False
         self._took = 0.0
 
@@ -131,7 +129,7 @@ class Subscription:
         if self._picky and not self._wanted.matches(event):
             return False
         # Of all here the most called: once for each event and client.
-        if not self._waiting and self._outlet and not self._ended and self._outlet.take(encoded):
+        if self._take and not self._waiting and self._take(encoded):
             return False
         if self._closed or self._overrun.is_set():
             return False
@@ -158,6 +156,7 @@ class Subscription:
     def attach(self, outlet: Outlet, first: Sequence[Event] = ()) -> None:
         """From now on write to an outlet: these events, then what waits."""
         self._outlet = outlet
+        self._take = outlet.take if not self._ended else None
         self._took = asyncio.get_running_loop().time()
         waiting = self._waiting
         self._waiting = OrderedDict()
@@ -236,6 +235,7 @@ class Subscription:
 
     def _end(self, *, too_slow: bool) -> None:
         self._ended = True
+        self._take = None
         self._waiting.clear()
         self._kept = 0
         if self._outlet:
