@@ -5,9 +5,11 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from functools import partial
 
 from quart import Quart, Response, request
+from quart.globals import request_ctx
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from backend import problems
+from backend.exchange import Exchange
 from backend.front import Front
 from backend.parts import Parts
 from backend.problems import Problem
@@ -15,11 +17,12 @@ from backend.routes.audio import serve_audio
 from backend.routes.bodies import read_on, refuse_too_large
 from backend.routes.docs import docs
 from backend.routes.events import serve_events
+from backend.routes.health import PATH, Healthy, health
 from backend.routes.history import history
 from backend.routes.models import Name, models
 from backend.routes.pages import pages
 from backend.routes.sinks import sinks
-from backend.routes.system import health, system
+from backend.routes.system import system
 from backend.routes.transcription import transcription
 from backend.security import Pace, check_origin, check_token, cors_headers
 from backend.settings import Settings, load
@@ -40,6 +43,7 @@ def create_app(settings: Settings | None = None) -> Quart:
     """
     settings = settings or load(os.environ)
     app = Quart("backend", static_folder=None)
+    app.asgi_http_class = Exchange
     app.config["MAX_CONTENT_LENGTH"] = None
     app.config["BODY_TIMEOUT"] = 300
     app.config["RESPONSE_TIMEOUT"] = None
@@ -52,7 +56,8 @@ def create_app(settings: Settings | None = None) -> Quart:
     _live(app, settings)
     endpoints = {path: partial(_with_parts, app, serve) for path, serve in SOCKETS.items()}
     inner = Sockets(app.asgi_app, settings, pace, endpoints)
-    app.asgi_app = Front(inner, settings.trusted_proxies)  # type: ignore[assignment,method-assign]
+    healthy = Healthy(inner, settings, lambda: app.extensions["stt"])
+    app.asgi_app = Front(healthy, settings.trusted_proxies)  # type: ignore[assignment,method-assign]
     return app
 
 
@@ -65,23 +70,24 @@ async def _with_parts(
 def _guard(app: Quart, settings: Settings, pace: Pace) -> None:
     @app.before_request
     async def check() -> Response | None:
-        if request.path == "/health":
+        asked = request_ctx.request  # Once: a look through the proxy costs as much as a check.
+        if asked.path == PATH:
             return None
-        pace.check(request.remote_addr or "")
-        origin = request.headers.get("Origin")
-        check_origin(settings, origin, request.headers.get("Host"))
-        if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+        pace.check(asked.remote_addr or "")
+        check_origin(settings, asked.headers.get("Origin"), asked.headers.get("Host"))
+        if asked.method == "OPTIONS" and "Access-Control-Request-Method" in asked.headers:
             return Response(status=204)
-        if request.blueprint in OPEN or isinstance(request.routing_exception, MethodNotAllowed):
+        if asked.blueprint in OPEN or isinstance(asked.routing_exception, MethodNotAllowed):
             return None
-        check_token(settings, request.headers.get("Authorization"))
+        check_token(settings, asked.headers.get("Authorization"))
         await refuse_too_large()
         return None
 
     @app.after_request
     async def allow(response: Response) -> Response:
         await read_on()
-        response.headers.update(cors_headers(settings, request.headers.get("Origin")))
+        if origin := request.headers.get("Origin"):
+            response.headers.update(cors_headers(settings, origin))
         return response
 
 

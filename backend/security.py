@@ -12,6 +12,7 @@ import secrets
 import socket
 import time
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -90,13 +91,20 @@ def _is_ours(host: str, settings: Settings) -> bool:
         name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
     except ValueError:
         return False
+    if _is_number(name):
+        return True
+    machine = socket.gethostname().lower()
+    known = {"localhost", settings.host.lower(), machine, machine.partition(".")[0]}
+    listed = {urlsplit(origin).hostname for origin in settings.cors_origins}
+    return name in known | listed or name.endswith((".localhost", ".local"))
+
+
+@lru_cache(maxsize=64)
+def _is_number(name: str) -> bool:
     try:
         ip_address(name)
     except ValueError:
-        machine = socket.gethostname().lower()
-        known = {"localhost", settings.host.lower(), machine, machine.partition(".")[0]}
-        listed = {urlsplit(origin).hostname for origin in settings.cors_origins}
-        return name in known | listed or name.endswith((".localhost", ".local"))
+        return False
     return True
 
 

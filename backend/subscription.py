@@ -13,6 +13,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 from backend.wire import text_frame
@@ -34,17 +35,12 @@ class TooSlow(Exception):
 class Encoded:
     """An event as text, and as a frame once somebody wants that: once for all."""
 
-    __slots__ = ("_frame", "text")
-
     def __init__(self, text: str) -> None:
         self.text = text
-        self._frame = b""
 
-    @property
+    @cached_property
     def frame(self) -> bytes:
-        if not self._frame:
-            self._frame = text_frame(self.text)
-        return self._frame
+        return text_frame(self.text)
 
 
 class Outlet(Protocol):
@@ -101,6 +97,7 @@ class Subscription:
         self._overrun = asyncio.Event()
         self._outlet: Outlet | None = None
         self._take: Callable[[Encoded], bool] | None = None
+        """The outlet's own, until the end."""
         self._ended = False
         self._took = 0.0
 
@@ -165,7 +162,8 @@ class Subscription:
 
     def attach(self, outlet: Outlet, first: Sequence[Event] = ()) -> None:
         """From now on write to an outlet: these events, then what waits."""
-        self._outlet, self._take = outlet, outlet.take
+        self._outlet = outlet
+        self._take = outlet.take if not self._ended else None
         self._took = asyncio.get_running_loop().time()
         waiting = self._waiting
         self._waiting = OrderedDict()

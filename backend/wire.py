@@ -18,6 +18,7 @@ from wsproto.events import CloseConnection
 
 from backend.intake import Intake
 
+OPEN = ConnectionState.OPEN
 FULL = 64 << 10
 """Bytes that a peer has not taken yet, over which nothing more is written to it."""
 LAST = 2.0
@@ -63,9 +64,12 @@ class Wire:
 
     def take(self, frame: bytes) -> bool:
         """Write a frame; False if the client takes less than it is sent."""
-        if self._transport.get_write_buffer_size() > FULL:
+        # Once for each event and client: `write` and `_open` are spelled out.
+        transport = self._transport
+        if transport.get_write_buffer_size() > FULL:
             return False
-        self.write(frame)
+        if self._stream.connection.state is OPEN and not transport.is_closing():
+            transport.write(frame)
         return True
 
     def write(self, frame: bytes) -> None:
@@ -119,7 +123,7 @@ class Wire:
 
     @property
     def _open(self) -> bool:
-        return self._stream.connection.state is ConnectionState.OPEN
+        return self._stream.connection.state is OPEN
 
     async def _hear(self, event: Any) -> None:
         # As long as nobody takes what it said nothing more is read: that is no silence of its own.

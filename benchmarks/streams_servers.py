@@ -86,13 +86,17 @@ async def seed(*, stops: bool = False) -> None:
 def _answer_requests(app: Any) -> None:
     from fastapi import HTTPException
 
-    from common.api import Health, TranscribeRequest
+    from common.api import Health, Sessions, TranscribeRequest
 
     began = time.monotonic()
 
     @app.get("/health")
     async def health() -> Health:
         return Health(version="1", connections=0, uptime=round(time.monotonic() - began, 3))
+
+    @app.get("/api/v1/transcription/sessions")
+    async def sessions() -> Sessions:
+        return Sessions(sessions=[])
 
     @app.post("/api/v1/transcription/transcribe")
     async def transcribe(wish: TranscribeRequest) -> Health:

@@ -12,6 +12,7 @@ from typing import TypeVar
 from pydantic import BaseModel, SerializeAsAny, ValidationError
 from quart import Response, request
 
+from backend.exchange import has_body
 from backend.parts import parts
 from backend.problems import Problem, bad_request, malformed, too_large
 from common.api import Success
@@ -49,6 +50,8 @@ async def pieces() -> AsyncIterator[bytes]:
 
 async def refuse_too_large() -> None:
     """Raise `Problem` 413 for a body that is announced as too large, once it was all read."""
+    if not has_body(request.scope):
+        return
     limit = parts().settings.max_body_mb
     if (request.content_length or 0) > limit << 20:
         async for _ in request.body:
@@ -62,6 +65,8 @@ async def read_on() -> None:
     Hypercorn ends a connection whose request was answered before it was all there, without
     saying so; the client's next request on it would fail.
     """
+    if not has_body(request.scope):
+        return
     left = SMALL
     with suppress(TimeoutError):
         async with asyncio.timeout(SOON):

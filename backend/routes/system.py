@@ -1,4 +1,4 @@
-"""``/health`` and ``/api/v1/system``: the server's state, and its own listening."""
+"""``/metrics`` and ``/api/v1/system``: the server's state, and its own listening."""
 
 import asyncio
 
@@ -10,13 +10,13 @@ from backend.meters import CONTENT_TYPE, exposition
 from backend.parts import parts
 from backend.problems import missing
 from backend.routes.bodies import answer, body, success
+from backend.routes.health import health
 from backend.sources import SourceError
 from backend.sources.portaudio import devices
 from common import VERSION
 from common.api import (
     Device,
     Devices,
-    Health,
     ProfileDeleted,
     ProfileSaved,
     Started,
@@ -27,14 +27,7 @@ from common.api import (
 from common.events import AudioStatus
 from common.profile import Profile
 
-health = Blueprint("health", __name__)
 system = Blueprint("system", __name__, url_prefix="/api/v1/system")
-
-
-@health.get("/health")
-async def tell_health() -> Response:
-    here = parts()
-    return answer(Health(version=VERSION, connections=here.bus.connections, uptime=here.uptime))
 
 
 @health.get("/metrics")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from backend.routes.outlets import Public, begun
+from backend.routes.outlets import Public
 from backend.sockets import OUR_FAULT, RESTART, TRY_LATER, Message, Socket
 from backend.subscription import Encoded
 
@@ -121,30 +121,3 @@ async def test_who_has_left_meanwhile_does_no_harm(peer: Peer) -> None:
     outlet.end(too_slow=False)
     await free(outlet)
     assert peer.said == [RESTART]
-
-
-async def test_a_coroutine_begun_ends_as_it_would_have_in_a_task() -> None:
-    caught = []
-
-    async def wait(gate: asyncio.Event) -> None:
-        try:
-            await gate.wait()
-            await asyncio.sleep(0)
-        except asyncio.CancelledError:
-            caught.append("cancelled")
-            raise
-
-    gate = asyncio.Event()
-    gate.set()
-    rest = begun(wait(gate))
-    assert rest is not None
-    await rest
-    gate.clear()
-    rest = begun(wait(gate))
-    assert rest is not None
-    task = asyncio.create_task(rest)
-    await asyncio.sleep(0)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert caught == ["cancelled"]
