@@ -17,7 +17,8 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from backend.hearing import Samples
-from backend.subscription import Dropped, Encoded, Outlet, Subscription, Wanted
+from backend.rounds import Rounds
+from backend.subscription import Dropped, Encoded, Outlet, Several, Subscription, Told, Wanted
 from common.events import Event, Level, Transcription, encode
 
 HELD = 8192
@@ -59,11 +60,12 @@ class Bus:
         self._numbered = self.seq
         self._keeper = keeper
         self._line: deque[tuple[Event, Encoded, asyncio.Future[None] | None]] = deque()
-        self._held: deque[tuple[Event, Encoded]] = deque(maxlen=HELD)
+        self._held: deque[Told] = deque(maxlen=HELD)
         self._subscriptions: set[Subscription] = set()
         self._broad: set[Subscription] = set()
         self._of_session: defaultdict[str | None, set[Subscription]] = defaultdict(set)
         self._late: set[Subscription] = set()
+        self._rounds = Rounds(self._tell)
         self._within = 0
         self._empty = asyncio.Event()
         self._empty.set()
@@ -121,18 +123,34 @@ class Bus:
             last = [written for *_, written in self._line if written]
             await asyncio.wait(last)
             await asyncio.sleep(0)  # The line moves up in callbacks of the same turn.
+        self._rounds.flush()
 
     def _deliver(self, event: Event, encoded: Encoded) -> None:
-        if event.seq is not None:
-            self.seq = event.seq
-            self._held.append((event, encoded))
-        if isinstance(event, Transcription) and event.is_final:
-            self.recent.append(event)
+        self._rounds.add((event, encoded))
+
+    def _tell(self, told: Sequence[Told]) -> int:
+        """Tell events to everyone who wants them; return how many were asked."""
+        for event, encoded in told:
+            if event.seq is not None:
+                self.seq = event.seq
+                self._held.append((event, encoded))
+            if isinstance(event, Transcription) and event.is_final:
+                self.recent.append(event)
+            for subscription in self._of_session.get(event.session_id, ()):
+                if subscription.offer(event, encoded):
+                    self._behind(subscription)
+        if len(told) > 1:
+            self._tell_together(told)
+        else:
+            for subscription in self._broad:
+                if subscription.offer(event, encoded):
+                    self._behind(subscription)
+        return len(self._broad)
+
+    def _tell_together(self, told: Sequence[Told]) -> None:
+        several = Several(encoded for _, encoded in told)
         for subscription in self._broad:
-            if subscription.offer(event, encoded):
-                self._behind(subscription)
-        for subscription in self._of_session.get(event.session_id, ()):
-            if subscription.offer(event, encoded):
+            if subscription.offer_all(told, several):
                 self._behind(subscription)
 
     def _behind(self, subscription: Subscription) -> None:
@@ -218,6 +236,7 @@ class Bus:
 
     def close(self) -> None:
         """End all subscriptions after what is waiting for them."""
+        self._rounds.flush()
         self.closed.set()
         for subscription in self._subscriptions:
             subscription.close()

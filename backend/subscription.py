@@ -11,7 +11,7 @@ can't take waits and is written later (`pump`). Without one the subscription is 
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -43,11 +43,30 @@ class Encoded:
         return text_frame(self.text)
 
 
+class Several:
+    """Events in one piece, for those who take frames."""
+
+    def __init__(self, all_of_them: Iterable[Encoded]) -> None:
+        self._encoded = tuple(all_of_them)
+
+    @cached_property
+    def frame(self) -> bytes:
+        """Their frames, one after another."""
+        return b"".join(encoded.frame for encoded in self._encoded)
+
+
+Told = tuple[Event, Encoded]
+"""An event that is told, and how."""
+
+
 class Outlet(Protocol):
     """Where events go without waiting."""
 
     def take(self, encoded: Encoded) -> bool:
         """Send an event; False if the peer takes less than it is sent."""
+
+    def take_several(self, several: Several) -> bool:
+        """Send events at once; False, and nothing is sent, if it can't."""
 
     def end(self, *, too_slow: bool) -> None:
         """Send no more, and say why."""
@@ -139,6 +158,14 @@ class Subscription:
             self._supersede(("level", event.session_id), "levels")
         self._queue(_key(event), encoded, event.seq is not None)
         return self._outlet is not None
+
+    def offer_all(self, told: Iterable[Told], several: Several) -> bool:
+        """`offer` events that come together; in one piece, if it wants and takes all of them."""
+        at_once = self._outlet and self._take and not self._waiting and not self._picky
+        if at_once and self._outlet and self._outlet.take_several(several):
+            return False
+        behind = [self.offer(event, encoded) for event, encoded in told]
+        return any(behind)
 
     def resume(self, event: Event, encoded: Encoded) -> None:
         """Queue a durable event of the past. It doesn't count as falling behind."""

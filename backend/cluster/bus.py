@@ -12,7 +12,7 @@ import itertools
 import logging
 import time
 from collections import OrderedDict, deque
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from backend.bus import Bus
@@ -21,7 +21,7 @@ from backend.cluster.log import Entry
 from backend.cluster.outbox import Left
 from backend.hearing import Samples
 from backend.history import History
-from backend.subscription import Encoded
+from backend.subscription import Encoded, Told
 from common.events import (
     Error,
     Event,
@@ -290,10 +290,11 @@ class SharedBus(Bus):
         while self.seq < seq:
             await self._changed.wait()
 
-    def _deliver(self, event: Event, encoded: Encoded) -> None:
-        super()._deliver(event, encoded)
-        if event.seq is not None:
+    def _tell(self, told: Sequence[Told]) -> int:
+        count = super()._tell(told)
+        if any(event.seq is not None for event, _ in told):
             self._change()
+        return count
 
     def _change(self) -> None:
         self._changed.set()

@@ -11,7 +11,7 @@ from typing import Any
 
 from backend.eager import begun
 from backend.sockets import FAREWELL, OUR_FAULT, RESTART, TRY_LATER, Socket
-from backend.subscription import Encoded, Outlet
+from backend.subscription import Encoded, Outlet, Several
 from backend.wire import Wire
 
 log = logging.getLogger(__name__)
@@ -44,6 +44,9 @@ class Direct:
     def take(self, encoded: Encoded) -> bool:
         return self._wire.take(encoded.frame)
 
+    def take_several(self, several: Several) -> bool:
+        return self._wire.take(several.frame)
+
     def end(self, *, too_slow: bool) -> None:
         self._socket.closed = True
         self._wire.close(*(BEHIND if too_slow else LEAVING))
@@ -75,6 +78,9 @@ class Public:
             if rest:
                 self._go_on(rest)
         return True
+
+    def take_several(self, several: Several) -> bool:
+        return False  # Each message is a call of its own.
 
     def end(self, *, too_slow: bool) -> None:
         if too_slow and self._going_on:

@@ -8,7 +8,7 @@ import pytest
 
 from backend import subscription as module
 from backend.bus import Bus
-from backend.subscription import BACKLOG, Dropped, Encoded, Subscription, Wanted
+from backend.subscription import BACKLOG, Dropped, Encoded, Several, Subscription, Wanted
 from common.events import Error, Event, Level, Transcription, encode
 
 
@@ -19,6 +19,7 @@ class Tap:
         self.room = room
         self.written: list[dict[str, Any]] = []
         self.ends: list[bool] = []
+        self.pieces: list[bytes] = []
 
     @property
     def said(self) -> list[str]:
@@ -29,6 +30,12 @@ class Tap:
         if len(self.written) >= self.room:
             return False
         self.written.append(json.loads(encoded.text))
+        return True
+
+    def take_several(self, several: Several) -> bool:
+        if len(self.written) >= self.room:
+            return False
+        self.pieces.append(several.frame)
         return True
 
     def end(self, *, too_slow: bool) -> None:
@@ -63,6 +70,37 @@ async def test_what_is_taken_is_written_at_once_and_nothing_waits(told: Subscrip
     told.attach(tap)
     assert offer(told, words("he"), level(-1), words("hello", 1)) == [False] * 3
     assert tap.said == ["he", "level", "hello"]
+
+
+def offer_all(to: Subscription, *events: Event) -> tuple[bool, bytes]:
+    """Offer them together; return whether they wait, and their frames one after another."""
+    told = [(event, Encoded(encode(event))) for event in events]
+    waits = to.offer_all(told, Several(encoded for _, encoded in told))
+    return waits, b"".join(encoded.frame for _, encoded in told)
+
+
+async def test_what_comes_together_is_written_in_one_piece(told: Subscription) -> None:
+    tap = Tap()
+    told.attach(tap)
+    waits, frames = offer_all(told, words("one", 1), words("two", 2))
+    assert (waits, tap.pieces, tap.written) == (False, [frames], [])
+
+
+async def test_what_comes_together_waits_behind_what_waits(told: Subscription) -> None:
+    tap = Tap(0)
+    told.attach(tap)
+    assert offer_all(told, words("one", 1), words("two", 2))[0]
+    tap.room = 100
+    assert offer_all(told, words("three", 3), words("four", 4))[0]
+    assert not told.pump(now())
+    assert (tap.said, tap.pieces) == (["one", "two", "three", "four"], [])
+
+
+async def test_of_what_comes_together_only_what_is_wanted_is_told() -> None:
+    tap, picky = Tap(), Subscription(Wanted(levels=False), Dropped())
+    picky.attach(tap)
+    assert not offer_all(picky, words("one", 1), level(-1), words("two", 2))[0]
+    assert (tap.said, tap.pieces) == (["one", "two"], [])
 
 
 async def test_first_comes_first_then_the_past_then_what_came_meanwhile(

@@ -10,7 +10,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from backend import serve, sockets, subscription, wire
+from backend import rounds, serve, sockets, subscription, wire
 from backend.bus import Bus
 from common.events import Level, Transcription
 from tests.inside import Inside, inside
@@ -116,7 +116,11 @@ async def test_the_welcome_is_first_then_the_past_then_what_is_new(here: Inside)
         assert await until(client, "new") == ["c", "d", "e", "new"]
 
 
-async def test_many_clients_are_told_everything_in_order(here: Inside) -> None:
+@pytest.mark.parametrize("many", [rounds.MANY, 1])
+async def test_many_clients_are_told_everything_in_order(
+    here: Inside, many: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rounds, "MANY", many)
     bus = here.parts.bus
     clients = [await connect(here.uri, proxy=None) for _ in range(20)]
     for client in clients:
