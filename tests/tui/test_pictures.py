@@ -7,9 +7,10 @@ from textual.widgets import Input
 from common.nearby import Nearby
 from common.profile import Profile
 from tests.tui.loopback import level, until
-from tests.tui.pictures import Album, Still, album, at_rest
+from tests.tui.pictures import ALL, Album, Still, album, at_rest
 from tests.tui.told import EVENTS, STATE
 from tui import servers
+from tui.screens import diagnostics
 from tui.screens.diagnostics import DiagnosticsScreen
 from tui.screens.edit import EditScreen
 from tui.screens.servers import ServersScreen
@@ -21,27 +22,22 @@ pytestmark = pytest.mark.usefixtures("same_time_and_place", "told")
 
 async def test_profiles(snapshot: SnapshotAssertion) -> None:
     async with album(Still(STATE), snapshot) as shown:
-        await shown.after("builtin", "2")
+        await shown.pilot.press("2")
+        await at_rest(shown.pilot)
         await shown.after("damaged", "end")
-        await shown.after("own", "up")
+        await shown.after("profiles", "up", looks=ALL)
         await shown.after("new", "n", *"studio")
-        await shown.back()
-        await shown.after("help", "question_mark")
 
 
 async def test_a_profiles_form(snapshot: SnapshotAssertion) -> None:
     async with album(Still(STATE), snapshot) as shown:
         await shown.pilot.press("2")
         edit = await edited(shown)
-        await shown.shows("faults")
+        await shown.shows("form")
         edit.form.query_one("#vad-pre_speech Input", Input).value = "0.6"
         edit.form.query_one("#vad-sensitivity Input", Input).value = "0.8"
         await until(shown.pilot, lambda: not edit.form.faults)
         await shown.after("differences", "f8")
-        await shown.back()
-        await shown.after("save as", "f3")
-        await shown.back()
-        await shown.after("leaving", "escape")
 
 
 async def edited(shown: Album) -> EditScreen:
@@ -63,10 +59,8 @@ async def edited(shown: Album) -> EditScreen:
 
 async def test_sessions(snapshot: SnapshotAssertion) -> None:
     async with album(Still(STATE), snapshot) as shown:
-        await shown.after("sessions", "3")
+        await shown.after("sessions", "3", looks=ALL)
         await shown.after("devices", "d")
-        await shown.back()
-        await shown.after("a file of the server", "f")
         await shown.back()
         await shown.after("no such file here", "l", *"/no/talk.wav")
         await shown.back()
@@ -76,24 +70,24 @@ async def test_sessions(snapshot: SnapshotAssertion) -> None:
 
 async def test_models(snapshot: SnapshotAssertion) -> None:
     async with album(Still(STATE), snapshot) as shown:
-        await shown.after("models", "4")
-        await shown.after("pull", "P")
-        await shown.back()
+        await shown.after("models", "4", looks=ALL)
         await shown.after("remove", "x")
 
 
-async def test_diagnostics(snapshot: SnapshotAssertion) -> None:
+async def test_diagnostics(
+    snapshot: SnapshotAssertion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(diagnostics, "PERIOD", 3600)  # Each look is a column more.
     async with album(Still(STATE), snapshot) as shown:
         await shown.pilot.press("5")
         await shown.app.workers.wait_for_complete()
         screen = shown.app.screen
         assert isinstance(screen, DiagnosticsScreen)
         screen.take(EVENTS)
-        await shown.after("events", "up")
+        await shown.after("events", "up", looks=ALL)
         await shown.after("event", "enter")
         await shown.back()
         await shown.after("words", "slash", *"the -lazy")
-        await shown.after("paused", "enter", "p")
 
 
 async def test_servers(snapshot: SnapshotAssertion, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,7 +98,7 @@ async def test_servers(snapshot: SnapshotAssertion, monkeypatch: pytest.MonkeyPa
         await shown.app.workers.wait_for_complete()
         near = [Nearby("kitchen-8000", "http://192.0.2.7:8000", "0.1.0", wants_token=True)]
         shown.app.screen.post_message(ServersScreen.Seen(near))
-        await shown.shows("servers")
+        await shown.shows("servers", ALL)
         await shown.after("add", "a", *"studio")
         await shown.back()
         await shown.after("token", "t", *"secret")
@@ -114,12 +108,10 @@ async def test_servers(snapshot: SnapshotAssertion, monkeypatch: pytest.MonkeyPa
 
 async def test_history(snapshot: SnapshotAssertion) -> None:
     async with album(Still(STATE), snapshot) as shown:
-        await shown.after("history", "7")
+        await shown.after("history", "7", looks=ALL)
         await shown.after("search", "slash", *"good")
         await shown.after("delete", "enter", "x")
         await shown.after("delete all", "up", "enter")
-        await shown.back()
-        await shown.after("export", "e")
 
 
 async def test_leaving_while_something_is_sent(
