@@ -142,7 +142,7 @@ def past(seq: int, text: str, **more: Any) -> Utterance:
 
 
 MICROPHONE = {"source": "microphone", "profile": "noisy-room"}
-FILE = {"source": "file:/home/me/[b]talk[/b].wav", "session_id": "0123456789ab"}
+FILE = {"source": "file:/home/me/[b]talk.wav", "session_id": "0123456789ab"}
 PAST = HistoryPage(
     utterances=[
         past(9, "Good morning. Is everything set for today?", **MICROPHONE, audio=True),

@@ -56,7 +56,8 @@ def source_of(said: Utterance) -> str:
 
 def heading(said: Utterance) -> str:
     """Return what stands above the utterances of one session and day."""
-    day = f"{datetime.fromtimestamp(said.timestamp):%A, %d %B %Y}"
+    at = datetime.fromtimestamp(said.timestamp)
+    day = f"{at:%A}, {at.day} {at:%B %Y}"
     parts = (day, source_of(said), said.profile or "")
     return " · ".join(one_line(part) for part in parts if part)
 
@@ -270,7 +271,7 @@ class HistoryScreen(PlaceScreen):
 
     def on_input_submitted(self) -> None:
         self.ask()
-        self.listed.focus()
+        self.set_focus(self.listed)
 
     def on_option_list_option_highlighted(self, message: OptionList.OptionHighlighted) -> None:
         if (
@@ -281,10 +282,10 @@ class HistoryScreen(PlaceScreen):
             self.ask(self._next)
 
     def action_search(self) -> None:
-        self.field.focus()
+        self.set_focus(self.field)
 
     def action_leave_search(self) -> None:
-        self.listed.focus()
+        self.set_focus(self.listed)
 
     def action_copy(self) -> None:
         if said := self._chosen():
