@@ -1,6 +1,6 @@
 """Pictures of the console in every size and theme, taken in one run.
 
-Each is kept as a terminal draws it: ``less -R "tests/tui/__snapshots__/test_looks/test_listen[help].ansi"``.
+Each is kept as a terminal draws it: ``cat tests/tui/__snapshots__/test_looks/*found*.ansi``.
 """
 
 import time
@@ -165,4 +165,3 @@ def same_time_and_place(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     monkeypatch.undo()
     time.tzset()
-

@@ -74,9 +74,7 @@ async def test_models(snapshot: SnapshotAssertion) -> None:
         await shown.after("remove", "x")
 
 
-async def test_diagnostics(
-    snapshot: SnapshotAssertion, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_diagnostics(snapshot: SnapshotAssertion, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(diagnostics, "PERIOD", 3600)  # Each look is a column more.
     async with album(Still(STATE), snapshot) as shown:
         await shown.pilot.press("5")

@@ -168,7 +168,11 @@ class HistoryScreen(PlaceScreen):
     def hear(self, event: Event) -> None:
         if isinstance(event, Transcription) and event.is_final and event.seq is not None:
             self._stale = True
-            if self.is_current and not self.field.value and self.listed.highlighted in (None, FIRST):
+            if (
+                self.is_current
+                and not self.field.value
+                and self.listed.highlighted in (None, FIRST)
+            ):
                 self.ask()
 
     def ask(self, before: int | None = None) -> None:
