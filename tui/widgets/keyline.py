@@ -39,7 +39,9 @@ class KeyLine(Footer):
         yield from fitting(keys, self.size.width or 1 << 30)
 
     def on_resize(self, event: Resize) -> None:
-        self.call_after_refresh(self.recompose)
+        # Behind a dialog nothing is styled anew; the keys come again when that is closed.
+        if self.screen.is_current:
+            self.call_after_refresh(self.recompose)
 
     async def recompose(self) -> None:
         await super().recompose()
