@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from rich.cells import cell_len
-from textual.app import ComposeResult
 from textual.events import Resize
 from textual.widgets import Footer
 from textual.widgets._footer import FooterKey
@@ -34,17 +33,21 @@ class KeyLine(Footer):
     of `compact` until that changes, which it never does: a quarter of a megabyte each time.
     """
 
-    def compose(self) -> ComposeResult:
-        keys = [key for key in super().compose() if isinstance(key, FooterKey)]
-        yield from fitting(keys, self.size.width or 1 << 30)
-
     def on_resize(self, event: Resize) -> None:
-        # Behind a dialog nothing is styled anew; the keys come again when that is closed.
-        if self.screen.is_current:
-            self.call_after_refresh(self.recompose)
+        self._fit()
 
     async def recompose(self) -> None:
+        # Behind a dialog nothing is styled anew; the keys come again when that is closed.
+        if not self.screen.is_current:
+            return
         await super().recompose()
+        self._fit()
         if self.is_attached:
             # Watchers that have closed are dropped on a change, or what passes for one.
             self.mutate_reactive(Footer.compact)
+
+    def _fit(self) -> None:
+        keys = [*self.query(FooterKey)]
+        shown = fitting(keys, self.size.width)
+        for key in keys:
+            key.display = key in shown
