@@ -126,7 +126,7 @@ def _keep_damaged(path: Path) -> None:
     try:
         _read(path)
     except ValueError:
-        path.rename(path.with_suffix(f".json.damaged-{int(time.time())}"))
+        path.rename(path.with_suffix(f".json.damaged-{time.time_ns()}"))
 
 
 def _refuse_builtin(name: str) -> None:

@@ -18,6 +18,10 @@ class Utterance(Transcription):
 
     audio: bool = False
     """Its sound is kept."""
+    source: str | None = None
+    """Where its session's sound came from; null where that isn't known any more."""
+    profile: str | None = None
+    """What its session listened with."""
 
 
 class HistoryQuery(Part):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
@@ -11,6 +12,9 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import SystemCommand, get_system_commands_provider
 from textual.binding import Binding, BindingType
+from textual.dom import DOMNode
+from textual.events import Event as Happening
+from textual.events import Key
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.theme import Theme
@@ -96,6 +100,8 @@ class Console(Connected):
         super().__init__(url, token)
         self.seen: dict[str, PlaceScreen] = {}
         """The places that have been shown, by name."""
+        self._aims: deque[tuple[Key, DOMNode]] = deque(maxlen=64)
+        """Keys on their way through the widgets, and which had the keyboard when they came."""
         self._config = config
         self.settings = load(config) if config else Settings()
         for place in PLACES:
@@ -150,6 +156,19 @@ class Console(Connected):
         for command in super().get_system_commands(screen):
             if command.title not in ours:
                 yield command
+
+    async def on_event(self, event: Happening) -> None:
+        if isinstance(event, Key):
+            here = self.focused or self.screen
+            if not event.is_forwarded:
+                self._aims.append((event, here))
+            elif any(key is event and aim is not here for key, aim in self._aims):
+                # Typed ahead: a key before it, such as the one that finds, moved the keyboard on.
+                again = event.copy()
+                self._aims.append((again, here))
+                here._forward_event(again)
+                return
+        await super().on_event(event)
 
     def watch_state(self, state: State) -> None:
         # While the app ends, news may still arrive when the widgets have gone.

@@ -7,7 +7,6 @@ a password: what touches tokens is for worker threads.
 
 import json
 import os
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -82,6 +81,8 @@ def _known(data: dict[str, Any]) -> Known:
 
 def save(file: Path, servers: Sequence[Known]) -> None:
     """Write the list, whole or not at all, for this user's eyes only. Raises `NoServers`."""
+    import tempfile  # A third of what this module takes to load, and seldom needed.
+
     told = [
         {name: value for name, value in asdict(one).items() if value not in (None, "")}
         for one in servers

@@ -72,16 +72,20 @@ class State:
 
     def speaker(self, session_id: str | None) -> str:
         """Return what a session is called: by its source, or as the client that feeds it said."""
-        source = self.sources.get(session_id or "")
-        if source and is_own(source):
-            return source_name(source)
-        if session_id and not _DRAWN.fullmatch(session_id):
-            return session_id
-        return f"{source} {(session_id or '')[:4]}" if source else "earlier"
+        return speaker(session_id, self.sources.get(session_id or "")) or "earlier"
 
 
 _DRAWN = re.compile("[0-9a-f]{12}")
 """Ids that the server made up, which tell nobody anything."""
+
+
+def speaker(session_id: str | None, source: str | None) -> str:
+    """Return what a session is called; empty where nothing is known of it but a made-up id."""
+    if source and is_own(source):
+        return source_name(source)
+    if session_id and not _DRAWN.fullmatch(session_id):
+        return session_id
+    return f"{source} {(session_id or '')[:4]}" if source else ""
 
 
 def is_own(source: str) -> bool:

@@ -25,13 +25,14 @@ UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]"
 )
 """Scripts that write without spaces: there a word is found within others."""
-COLUMNS = "u.seq, u.event, u.audio"
+COLUMNS = "u.seq, u.event, u.audio, s.source, s.profile"
+SESSION = "LEFT JOIN sessions s ON s.seq = u.session"
 
 
 def find(connection: sqlite3.Connection, query: HistoryPageQuery) -> HistoryPage:
     """Return a page of utterances."""
     rows = _rows(connection, query, "ASC" if query.order == "oldest" else "DESC", query.limit + 1)
-    found = [_utterance(seq, event, audio) for seq, event, audio, _ in rows]
+    found = [_utterance(*row) for *row, _ in rows]
     page = found[: query.limit]
     return HistoryPage(utterances=page, next=page[-1].seq if len(found) > len(page) else None)
 
@@ -43,8 +44,8 @@ def export(connection: sqlite3.Connection, query: ExportQuery) -> str:
     """
     turns: dict[str, list[int]] = {}
     found = []
-    for seq, event, audio, session in _rows(connection, query, "ASC", -1):
-        said = _utterance(seq, event, audio)
+    for *row, session in _rows(connection, query, "ASC", -1):
+        said = _utterance(*row)
         of_its_id = turns.setdefault(said.session_id or "", [])
         if session not in of_its_id:
             of_its_id.append(session)
@@ -59,13 +60,14 @@ def _rows(
 ) -> sqlite3.Cursor:
     source, conditions, given = _wanted(query)
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-    rows = f"SELECT {COLUMNS}, u.session FROM {source} {where} ORDER BY u.seq {order} LIMIT ?"
+    columns = f"{COLUMNS}, u.session FROM {source} {SESSION}"
+    rows = f"SELECT {columns} {where} ORDER BY u.seq {order} LIMIT ?"
     return connection.execute(rows, [*given, limit])
 
 
 def one(connection: sqlite3.Connection, seq: int) -> Utterance | None:
     """Return an utterance by its number."""
-    rows = f"SELECT {COLUMNS} FROM utterances u WHERE u.seq = ?"
+    rows = f"SELECT {COLUMNS} FROM utterances u {SESSION} WHERE u.seq = ?"
     found = connection.execute(rows, (seq,)).fetchone()
     return _utterance(*found) if found else None
 
@@ -153,6 +155,8 @@ def _terms(text: str) -> tuple[list[str], list[str]]:
     return words, within
 
 
-def _utterance(seq: int, event: str, audio: int | None) -> Utterance:
-    found = Utterance.model_validate_json(event)
-    return found.model_copy(update={"seq": seq, "audio": audio is not None})
+def _utterance(
+    seq: int, event: str, audio: int | None, source: str | None, profile: str | None
+) -> Utterance:
+    told = {"seq": seq, "audio": audio is not None, "source": source, "profile": profile}
+    return Utterance.model_validate_json(event).model_copy(update=told)

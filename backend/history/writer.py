@@ -249,7 +249,7 @@ class Writer:
         return self._connection
 
     def _move_aside(self) -> None:
-        aside = self.path.with_name(f"{self.path.name}.damaged-{int(time.time())}")
+        aside = self.path.with_name(f"{self.path.name}.damaged-{time.time_ns()}")
         os.replace(self.path, aside)
         for end in ("-wal", "-shm"):
             beside = self.path.with_name(self.path.name + end)

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.tui.loopback import Loopback
+from tests.tui.pictures import same_time_and_place  # noqa: F401
+from tests.tui.told import told  # noqa: F401
 
 
 @pytest.fixture(autouse=True)

@@ -2,8 +2,25 @@ import gc
 
 from textual.widgets._footer import FooterKey
 
-from tests.tui.loopback import until
+from tests.tui.loopback import screen_text, until
 from tui.app import Console
+
+
+async def test_only_whole_keys_are_shown_and_help_always() -> None:
+    app = Console("http://127.0.0.1:9")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "^p palette" in screen_text(app))
+        await pilot.resize_terminal(40, 24)
+        await until(pilot, lambda: last_line(app) == "s Start/stop  p Profile  ? Help")
+        await pilot.press("question_mark")
+        await pilot.resize_terminal(64, 24)
+        await pilot.press("escape")
+        wide = "s Start/stop  p Profile  / Find  c Copy  e Export  ? Help"
+        await until(pilot, lambda: last_line(app) == wide)
+
+
+def last_line(app: Console) -> str:
+    return screen_text(app).splitlines()[-1].strip()
 
 
 async def test_keys_that_are_shown_no_more_are_let_go() -> None:

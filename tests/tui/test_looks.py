@@ -1,28 +1,21 @@
-"""How the console looks: pictures of Listen and its dialogs, compared with those approved.
+"""How Listen looks, and what opens from it: pictures compared with those approved.
 
 pytest tests/tui/test_looks.py --snapshot-update    # after looking at what has changed
 """
 
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from types import SimpleNamespace
+from collections.abc import Iterator
 
 import pytest
-from textual.pilot import Pilot
+from syrupy.assertion import SnapshotAssertion
 
 from common.api import SessionFigures, TranscriptionStatus
 from common.events import Error, Event, SessionStarted, WakeWord
 from common.link import Link
-from tests.running import ROOT
 from tests.tui.loopback import ENGINE, NOON, level, said
-from tui.app import Console
-from tui.screens.export import ExportScreen
+from tests.tui.pictures import ALL, Still, album
 from tui.state import State
 
-SIZES = [(80, 24), (40, 24), (160, 44)]
-THEMES = ["textual-dark", "textual-light", "ansi-dark"]
-Compare = Callable[..., bool]
+pytestmark = pytest.mark.usefixtures("same_time_and_place", "told")
 
 FIGURES = TranscriptionStatus(
     engine=ENGINE,
@@ -85,71 +78,31 @@ def loudness() -> Iterator[Event]:
         )
 
 
-class Still(Console):
-    """The console with nobody to follow."""
-
-    CSS_PATH = ROOT / "tui" / "app.tcss"
-
-    def __init__(self, state: State, events: list[Event], theme: str = THEMES[0]) -> None:
-        super().__init__(state.url)
-        self.theme = theme
-        self._shown = state, events
-
-    def follow(self) -> None:  # type: ignore[override]
-        self.state, events = self._shown
-        self.home.take(events)
+async def test_listen(snapshot: SnapshotAssertion) -> None:
+    async with album(Still(LISTENING, [*TALK, *loudness()]), snapshot) as shown:
+        await shown.shows("listening", ALL)
+        await shown.after("found", "slash", *"the")
+        await shown.after("picked", "escape", "up", "up", "v", "up")
+        await shown.after("one session alone", "escape", "right_square_bracket")
 
 
-@pytest.fixture(autouse=True)
-def _same_time_and_place(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
-    still = SimpleNamespace(
-        time=lambda: NOON, localtime=time.localtime, strftime=time.strftime, sleep=time.sleep
-    )
-    monkeypatch.setattr("tui.widgets.status.time", still)
-    yield
-    monkeypatch.undo()
-    time.tzset()
+async def test_where_nothing_was_said(snapshot: SnapshotAssertion) -> None:
+    states = {
+        "stopped": State(url=LISTENING.url, link=Link("up"), version="0.1.0", engine=ENGINE),
+        "away": State(url=LISTENING.url, link=Link("connecting")),
+        "refused": State(url=LISTENING.url, refusal="wrong or missing token"),
+    }
+    async with album(Still(LISTENING), snapshot) as shown:
+        for name, state in states.items():
+            shown.app.state = state
+            await shown.shows(name)
 
 
-@pytest.mark.parametrize("theme", THEMES)
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-def test_listening(size: tuple[int, int], theme: str, snap_compare: Compare) -> None:
-    app = Still(LISTENING, [*TALK, *loudness()], theme)
-    assert snap_compare(app, terminal_size=size)
-
-
-@pytest.mark.parametrize(
-    ("name", "keys"),
-    [
-        ("found", ["slash", *"the"]),
-        ("picked", ["up", "up", "v", "up"]),
-        ("filter", ["f"]),
-        ("help", ["question_mark"]),
-    ],
-)
-def test_what_a_key_opens(name: str, keys: list[str], snap_compare: Compare) -> None:
-    assert snap_compare(Still(LISTENING, TALK), press=keys)
-
-
-@pytest.mark.parametrize(
-    "state",
-    [
-        State(url=LISTENING.url, link=Link("up"), version="0.1.0", engine=ENGINE),
-        State(url=LISTENING.url, link=Link("connecting")),
-        State(url=LISTENING.url, refusal="wrong or missing token"),
-    ],
-    ids=["stopped", "away", "refused"],
-)
-def test_where_nothing_was_said(state: State, snap_compare: Compare) -> None:
-    assert snap_compare(Still(state, []))
-
-
-def test_exporting(snap_compare: Compare, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def opened(pilot: Pilot[None]) -> None:
-        screen = ExportScreen({"everything": [said("one")]}, Path("/home/me"))
-        monkeypatch.setattr(screen, "_stem", "transcript")
-        await pilot.app.push_screen(screen)
-
-    assert snap_compare(Still(LISTENING, TALK), run_before=opened)
+async def test_what_opens_from_listen(snapshot: SnapshotAssertion) -> None:
+    async with album(Still(LISTENING, TALK), snapshot) as shown:
+        for name, key in (("filter", "f"), ("help", "question_mark"), ("export", "e")):
+            await shown.after(name, key)
+            await shown.back()
+        await shown.after("profile", "p")
+        await shown.back()
+        await shown.after("doctor", "d")

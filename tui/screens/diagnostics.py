@@ -148,13 +148,13 @@ class DiagnosticsScreen(PlaceScreen):
 
     def action_filter(self) -> None:
         self.words.display = True
-        self.words.focus()
+        self.set_focus(self.words)
 
     def action_unfilter(self) -> None:
         if not self.words.has_focus:
             self.words.value = ""
         self.words.display = bool(self.words.value)
-        self.log_of_events.focus()
+        self.set_focus(self.log_of_events)
 
     def action_pause(self) -> None:
         log = self.log_of_events
@@ -165,7 +165,7 @@ class DiagnosticsScreen(PlaceScreen):
 
     def on_input_submitted(self) -> None:
         self.words.display = bool(self.words.value)
-        self.log_of_events.focus()
+        self.set_focus(self.log_of_events)
 
     @on(EventLog.Opened)
     def _open(self, message: EventLog.Opened) -> None:

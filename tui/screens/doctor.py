@@ -25,11 +25,12 @@ def row(finding: Finding, before: str) -> Widget:
     """Return a finding; its name is left out after one of the same."""
     mark, tone = MARKS[finding.state]
     mend = f"\nto mend it: {one_line(finding.cure)}" if finding.cure else ""
-    name = "" if finding.name == before else one_line(finding.name)
+    again = finding.name == before
+    name = "" if again else one_line(finding.name)
     return Horizontal(
         Static(Content.assemble((f"{mark} {finding.state}", tone)), classes="state"),
         Container(
-            Static(Content.assemble((name, "bold")), classes="name"),
+            Static(Content.assemble((name, "bold")), classes="name -again" if again else "name"),
             Static(Content.assemble(one_line(finding.found), (mend, MUTED)), classes="found"),
         ),
     )

@@ -61,7 +61,7 @@ class ExportScreen(ModalScreen[str | None]):
         formats = [f"{one.title} · {kind}" for kind, one in FORMATS.items()]
         with Vertical() as page:
             page.border_title = "Export"
-            page.border_subtitle = "enter write · ctrl+y copy · esc back"
+            page.border_subtitle = "enter write · ^y copy · esc back"
             yield Horizontal(Static("what"), Chooser(names, "part"))
             yield Horizontal(Static("format"), Chooser(formats, "format"))
             yield Horizontal(Static("file"), Input(self._offer("txt"), compact=True))

@@ -19,27 +19,47 @@ from tui.screens.confirm import Confirm
 from tui.screens.export import ExportScreen
 from tui.screens.pick import Pick, offered
 from tui.screens.place import PlaceScreen
-from tui.state import State
+from tui.state import State, speaker
 from tui.text import MUTED, one_line
+from tui.wrapping import wrap
 
 PAGE = 100
 """Utterances asked for at a time."""
 MOST = 1000
 """Utterances asked for at a time where all of them are wanted."""
+FIRST = 1
+"""The row of the newest utterance, beneath its heading."""
 PAUSE = 0.25
 """Seconds without a key after which a search is sent."""
 
 
-def row(said: Utterance) -> Content:
-    """Return an utterance as a row: when, in which session, and what."""
-    at = datetime.fromtimestamp(said.timestamp)
-    session = one_line(said.session_id or "")
+CLOCK = "%H:%M:%S  "
+HANGING = 10
+"""Cells before the words, where the time stands."""
+
+
+def row(said: Utterance, width: int) -> Content:
+    """Return an utterance as a row of so many cells: when, and what."""
+    text = one_line(said.text)
+    lines = [text[start:end] for start, end in wrap(text, width - HANGING - 3)]
     return Content.assemble(
-        (f"{at:%Y-%m-%d %H:%M:%S}  ", MUTED),
-        (f"{session[:12]}  ", MUTED),
-        one_line(said.text),
+        (f"{datetime.fromtimestamp(said.timestamp):{CLOCK}}", MUTED),
+        ("\n" + " " * HANGING).join(lines),
         ("  ♪" if said.audio else "", MUTED),
     )
+
+
+def source_of(said: Utterance) -> str:
+    """Return where an utterance came from: the microphone, a file's name, or who sent it."""
+    return speaker(said.session_id, said.source) or f"session {said.session_id or 'unknown'}"
+
+
+def heading(said: Utterance) -> str:
+    """Return what stands above the utterances of one session and day."""
+    at = datetime.fromtimestamp(said.timestamp)
+    day = f"{at:%A}, {at.day} {at:%B %Y}"
+    parts = (day, source_of(said), said.profile or "")
+    return " · ".join(one_line(part) for part in parts if part)
 
 
 class PageArrived(Message):
@@ -124,6 +144,8 @@ class HistoryScreen(PlaceScreen):
     def __init__(self, name: str | None = None) -> None:
         super().__init__(name)
         self.found: list[Utterance] = []
+        self._rows: list[Utterance | None] = []
+        """What stands in each row of the list; None for a heading."""
         self._next: int | None = None
         self._asking = False
         self._stale = True
@@ -146,7 +168,11 @@ class HistoryScreen(PlaceScreen):
     def hear(self, event: Event) -> None:
         if isinstance(event, Transcription) and event.is_final and event.seq is not None:
             self._stale = True
-            if self.is_current and not self.field.value and self.listed.highlighted in (None, 0):
+            if (
+                self.is_current
+                and not self.field.value
+                and self.listed.highlighted in (None, FIRST)
+            ):
                 self.ask()
 
     def ask(self, before: int | None = None) -> None:
@@ -195,14 +221,41 @@ class HistoryScreen(PlaceScreen):
             return
         if message.before is None:
             self.found = []
-            self.listed.clear_options()
             self._stale = False
+            self._clear()
         self.found += message.page.utterances
         self._next = message.page.next
-        self.listed.add_options([Option(row(said)) for said in message.page.utterances])
+        self._list(message.page.utterances)
         if message.before is None and self.found:
-            self.listed.highlighted = 0
+            self.listed.highlighted = FIRST
         self._show_count()
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._wrap_anew)
+
+    def _wrap_anew(self) -> None:
+        marked = self.listed.highlighted
+        self._clear()
+        self._list(self.found)
+        self.listed.highlighted = marked
+
+    def _clear(self) -> None:
+        self._rows.clear()
+        self.listed.clear_options()
+
+    def _list(self, utterances: Iterable[Utterance]) -> None:
+        """Put utterances at the end of the list, each session and day under its heading."""
+        options = []
+        width = self.listed.scrollable_content_region.width
+        above = heading(last) if (last := self._rows[-1] if self._rows else None) else ""
+        for said in utterances:
+            if (title := heading(said)) != above:
+                options.append(Option(Content.styled(title, "bold"), disabled=True))
+                self._rows.append(None)
+                above = title
+            options.append(Option(row(said, width)))
+            self._rows.append(said)
+        self.listed.add_options(options)
 
     def on_forgotten(self, message: Forgotten) -> None:
         what = "utterance" if message.count == 1 else "utterances"
@@ -222,21 +275,21 @@ class HistoryScreen(PlaceScreen):
 
     def on_input_submitted(self) -> None:
         self.ask()
-        self.listed.focus()
+        self.set_focus(self.listed)
 
     def on_option_list_option_highlighted(self, message: OptionList.OptionHighlighted) -> None:
         if (
             self._next is not None
             and not self._asking
-            and message.option_index >= (len(self.found) - PAGE // 4)
+            and message.option_index >= len(self._rows) - PAGE // 4
         ):
             self.ask(self._next)
 
     def action_search(self) -> None:
-        self.field.focus()
+        self.set_focus(self.field)
 
     def action_leave_search(self) -> None:
-        self.listed.focus()
+        self.set_focus(self.listed)
 
     def action_copy(self) -> None:
         if said := self._chosen():
@@ -261,7 +314,7 @@ class HistoryScreen(PlaceScreen):
             return
         choices = [
             (offered("This utterance", said.text), "utterance"),
-            (offered("Everything said in its session", said.session_id or ""), "session"),
+            (offered("Everything said in its session", heading(said)), "session"),
             (offered("All of history", "everything that was ever said"), "all"),
         ]
 
@@ -280,10 +333,10 @@ class HistoryScreen(PlaceScreen):
 
     def _chosen(self) -> Utterance | None:
         index = self.listed.highlighted
-        if index is None or index >= len(self.found):
+        said = self._rows[index] if index is not None and index < len(self._rows) else None
+        if said is None:
             self.notify("Nothing is chosen.", severity="warning")
-            return None
-        return self.found[index]
+        return said
 
     def _show_count(self) -> None:
         told = self.query_one("#told", Static)

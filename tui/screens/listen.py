@@ -269,10 +269,10 @@ class ListenScreen(PlaceScreen):
         self.transcript.find(1 if message.step > 0 else -1)
 
     def on_find_line_closed(self, message: FindLine.Closed) -> None:
-        self.find_line.display = False
         if not message.kept:
             self.transcript.look_for("")
-        self.transcript.focus()
+        if not self.find_line.display:
+            self.set_focus(self.transcript)
         self._describe()
 
     def on_speaker_tabs_chosen(self, message: SpeakerTabs.Chosen) -> None:

@@ -21,6 +21,8 @@ from tui.wrapping import cells
 
 KEPT = 2000
 """Events that are kept."""
+NARROW = 60
+"""Cells below which the words need the room of the clock."""
 BASE = {"event", "timestamp", "seq", "session_id"}
 TONES = {
     "error": "fault",
@@ -193,7 +195,7 @@ class EventLog(ScrollView, can_focus=True):
             text = text[:width]
         style = self.get_component_rich_style
         return [
-            Segment(f"{clock} ", style("log--time")),
+            *([] if width < NARROW else [Segment(f"{clock} ", style("log--time"))]),
             Segment(f"{name:<17} ", style("log--fault" if tone == "fault" else "log--name")),
             Segment(text, style(f"log--{tone}")),
         ]

@@ -57,7 +57,8 @@ class FindLine(Horizontal):
     def open(self) -> None:
         """Show the line and type into it."""
         self.display = True
-        self.typed.focus()
+        # At once: `focus` does so later, and the next key may be here before.
+        self.screen.set_focus(self.typed)
 
     def on_input_changed(self, message: Input.Changed) -> None:
         message.stop()
@@ -68,11 +69,16 @@ class FindLine(Horizontal):
         self.action_keep()
 
     def action_keep(self) -> None:
-        self.post_message(self.Closed(bool(self.typed.value)))
+        self._close(bool(self.typed.value))
 
     def action_leave(self) -> None:
         self.typed.value = ""
-        self.post_message(self.Closed(False))
+        self._close(False)
+
+    def _close(self, kept: bool) -> None:
+        self.display = False
+        self.screen.set_focus(None)
+        self.post_message(self.Closed(kept))
 
     def action_step(self, step: int) -> None:
         self.post_message(self.Stepped(step))

@@ -196,6 +196,14 @@ class Form(VerticalScroll, can_focus=False):
         whole.update(self.faults.get((), ""))
         whole.display = () in self.faults
 
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._keep_in_sight)
+
+    def _keep_in_sight(self) -> None:
+        focused = self.screen.focused
+        if focused and self in focused.ancestors:
+            focused.scroll_visible(animate=False)
+
     def action_section(self, step: int) -> None:
         """Put the focus on the first setting of a section after, or before, the one that has it."""
         focused = self.screen.focused

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from rich.cells import cell_len
@@ -106,8 +107,10 @@ class Transcript(ScrollView, can_focus=True):
         self.search = Search()
         self.speaker: Callable[[str | None], str] = lambda session_id: session_id or ""
         """Returns a session's name."""
-        # A few screens of lines: a strip takes tens of kilobytes with what it caches itself.
+        # A few screens of lines: a strip takes tens of kilobytes.
         self._strips: LRUCache[int, Strip] = LRUCache(256)
+        # Asked for several times a line, and made anew each time.
+        self._style = cache(self._made_style)
         self._pen = Pen(self._style)
         self._growing = 0
         self._height = 0
@@ -236,6 +239,7 @@ class Transcript(ScrollView, can_focus=True):
     def notify_style_update(self) -> None:
         super().notify_style_update()
         self._strips.clear()
+        self._style.cache_clear()
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
@@ -348,7 +352,7 @@ class Transcript(ScrollView, can_focus=True):
         margin = self._pen.margin_width(self.scrollable_content_region.width)
         return min(end, start + max(0, x - margin))
 
-    def _style(self, name: str) -> Style:
+    def _made_style(self, name: str) -> Style:
         if name == "ground":
             return Style(bgcolor=self.rich_style.bgcolor)
         style = self.get_component_rich_style(f"transcript--{name}")
@@ -391,6 +395,6 @@ class Transcript(ScrollView, can_focus=True):
         row = y - max(0, (self.size.height - len(lines)) // 2)
         if not 0 <= row < len(lines):
             return Strip.blank(width, self.rich_style)
-        taken = sum(segment.cell_length for segment in lines[row])
+        taken = Segment.get_line_length(lines[row])
         left = Segment(" " * max(0, (width - taken) // 2), self.rich_style)
         return Strip([left, *lines[row]]).adjust_cell_length(width, self.rich_style)

@@ -10,7 +10,7 @@ import pytest
 from backend.history import History, readers, search
 from backend.problems import Problem
 from common.history import ExportQuery, HistoryPageQuery, PastSessionsQuery
-from tests.backend.history.made import opened, say
+from tests.backend.history.made import final, opened, say
 
 SAID = (
     "Turn on the lights",
@@ -52,6 +52,19 @@ async def test_words_are_found_by_their_beginnings(
     async with opened(tmp_path) as (history, bus):
         await say(bus, *SAID)
         assert await found(history, q=q) == list(expected)
+
+
+async def test_it_is_told_what_a_session_listened_to_and_with_what(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (history, bus):
+        await say(bus, "one")
+        bus.publish(final("from nowhere", "x-1", "x"))
+        await bus.settle()
+        page = await history.read(search.find, HistoryPageQuery(q="one"))
+        alone = await history.read(search.one, page.utterances[0].seq)
+        assert alone == page.utterances[0]
+        assert (alone.source, alone.profile) == ("stream", "dictation")
+        (lost,) = (await history.read(search.find, HistoryPageQuery(q="nowhere"))).utterances
+        assert (lost.source, lost.profile) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +113,7 @@ async def test_an_utterance_is_what_was_told(tmp_path: Path) -> None:
         told = bus.recent[0]
         said = await history.read(search.one, told.seq)
         assert said is not None
-        assert said.model_dump(exclude={"audio"}) == told.model_dump()
+        assert said.model_dump(exclude={"audio", "source", "profile"}) == told.model_dump()
         assert await history.read(search.one, 1) is None
 
 
