@@ -2,7 +2,7 @@
 
     python -m benchmarks.engine [--model tests/fixtures/tinywhisper] [--rounds 5]
 
-For 1, 3, 8 and 30 s of speech: passes of the encoder in a call, and how long a final and a
+For 1, 3, 5, 8 and 30 s of speech: passes of the encoder in a call, and how long a final and a
 partial take as a share of the stock call (medians of interleaved rounds). Then every clip of
 speech: whether finals have the same text. Then live partials, one every half second of sound:
 the time to the first, how far what is stable lags behind, and rewrites after stable.
@@ -29,7 +29,7 @@ from backend.hearing.vad import make
 from common.profile import VadPart
 from tests.running import SOUNDS, TINY
 
-LENGTHS = (1, 3, 8, 30)
+LENGTHS = (1, 3, 5, 8, 30)
 STEP = 0.5
 """Seconds of sound between two partials."""
 

@@ -311,4 +311,10 @@ def load(folder: Path, dtype: Any) -> Whisper:
     """Load a model from its folder."""
     from mlx_whisper.load_models import load_model
 
-    return Whisper(load_model(str(folder), dtype=dtype), dtype)
+    model = load_model(str(folder), dtype=dtype)
+    if dtype == mx.float32:
+        # The package leaves a file's half numbers as they are, and each layer would make them
+        # whole again at every token: on a processor that takes three times as long as the rest.
+        model.set_dtype(dtype)
+        mx.eval(model.parameters())
+    return Whisper(model, dtype)
