@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from common import VERSION
+import common
 from tui.servers import address
 
 
@@ -82,7 +82,7 @@ class _TellVersion(argparse.Action):
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object, **__: object) -> None:
 
-        print(f"{parser.prog} {VERSION}")
+        print(f"{parser.prog} {common.VERSION}")
         parser.exit()
 
 

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 AT_MOST_EVERY = 1 / 30
 """Seconds between two heaps of events that are shown: more nobody can see."""
+COLLECTING = (10_000, 10, 100)
+"""How seldom the cycle collector looks, `gc.set_threshold`."""
 FIGURES_EVERY = 5.0
 """Seconds at least between two questions for figures, asked only when something happened."""
 
@@ -114,8 +116,11 @@ class Connected(App[None]):
         await asyncio.to_thread(import_module, "tui.folding")
         await asyncio.to_thread(import_module, "common.client")
         if not self.is_headless:
-            # All that stays: looking through it for cycles took 0.1 to 0.2 s, and keys waited.
+            # All that stays: looking through it for cycles took 0.1 to 0.2 s, and keys waited. Of
+            # what comes, in a flood, it took 60 ms and was done each second: far more often than
+            # the few cycles that are left behind want it.
             gc.freeze()
+            gc.set_threshold(*COLLECTING)
         if self._token is None and self._client is None:
             self._token = await asyncio.to_thread(servers.token_for, servers.path(), self.state.url)
         left = self.left.get(self.state.url, Left())
