@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 AT_MOST_EVERY = 1 / 30
 """Seconds between two heaps of events that are shown: more nobody can see."""
-COLLECTING = (10_000, 10, 100)
+COLLECTING = (10_000, 10, 40)
 """How seldom the cycle collector looks, `gc.set_threshold`."""
 FIGURES_EVERY = 5.0
 """Seconds at least between two questions for figures, asked only when something happened."""
