@@ -1,8 +1,9 @@
 """What comes faster than many can be told of it is told them together.
 
 A thousand clients take 10 ms to be told one event, most of it in the kernel. After such a round
-the loop has as long for others, whatever comes meanwhile: so telling takes half of its time at
-most, and one write carries to each client what has come together.
+the loop has as long for others, and one write carries to each client what has come meanwhile. The
+more that was, the sooner the next round follows: where each event costs a write of its own, no more
+waits than can be told.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from typing import Generic, TypeVar
 MANY = 100
 """Clients from which on a round counts; fewer are told everything at once."""
 MOST = 64
-"""Events in one round."""
+"""Events in one round; when so many wait it is made at once."""
 
 Item = TypeVar("Item")
 
@@ -36,7 +37,7 @@ class Rounds(Generic[Item]):
     def add(self, item: Item) -> None:
         """Tell it now, or with the next round."""
         self._waiting.append(item)
-        if not (self._next or self._telling):
+        if not self._telling and (self._next is None or len(self._waiting) >= MOST):
             self._round()
 
     def flush(self) -> None:
@@ -54,7 +55,8 @@ class Rounds(Generic[Item]):
         finally:
             self._telling = False
         if many:
-            self._next = self._loop.call_later(self._loop.time() - began, self._go_on)
+            pause = (self._loop.time() - began) / len(items)
+            self._next = self._loop.call_later(pause, self._go_on)
         elif self._waiting:
             self._next = self._loop.call_soon(self._go_on)
 

@@ -42,7 +42,7 @@ DEFLATED = 0x40
 FLUSHED = b"\0\0\xff\xff"
 """What its sender leaves off at its end."""
 INFLATED = 20
-"""Clients that also read what is compressed: the others only count it."""
+"""Clients, one in so many, that also read what is compressed: the others only count it."""
 
 
 @dataclass(frozen=True)
@@ -100,10 +100,11 @@ class Crowd:
         self.late: list[float] = []
         self.lost = 0
         """Connections that the server ended."""
-        for _ in range(count):
-            self._join(port, compression=compression)
+        for number in range(count):
+            inflating = number % max(1, count // INFLATED) == 0
+            self._join(port, compression=compression, inflating=inflating)
 
-    def _join(self, port: int, *, compression: bool) -> None:
+    def _join(self, port: int, *, compression: bool, inflating: bool) -> None:
         extra = "Sec-WebSocket-Extensions: permessage-deflate\r\n" if compression else ""
         plug = socket.create_connection(("127.0.0.1", port))
         plug.sendall(
@@ -122,7 +123,7 @@ class Crowd:
         self._sockets[plug.fileno()] = plug
         self._rest[plug.fileno()] = answer.partition(b"\r\n\r\n")[2]
         self._poll.register(plug.fileno(), select.EPOLLIN)
-        if len(self._inflaters) < INFLATED:
+        if inflating:
             self._inflaters[plug.fileno()] = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
 
     def settle(self) -> None:
