@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from common.client import Client
 from common.events import Event, Transcription, Welcome, parse
 from common.problems import ClientError
-from tests.ends.speech import SPHINX, pcm, send, silence
+from tests.ends.speech import BESIDES, SPHINX, pcm, send, silence
 from tests.running import SOUNDS, Running, running
 
 SPEAKERS = 3
@@ -164,7 +164,7 @@ async def compare(home: Path, seen: Seen) -> list[str]:
         said = by_number.get(number)
         if said is None:
             faults.append(f"{number} {final.text!r} is missing")
-        elif said.model_dump(exclude={"audio"}) != final.model_dump():
+        elif said.model_dump(exclude=BESIDES) != final.model_dump():
             faults.append(f"{number} was {final}, is {said}")
     faults += [f"{one.session_id} never ended" for one in sessions if one.ended is None]
     return faults

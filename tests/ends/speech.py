@@ -27,6 +27,8 @@ WHISPER: dict[str, Any] = {
 is there depends on whether the utterance before has been read in time."""
 SPHINX: dict[str, Any] = {"transcription": {"engine": "pocketsphinx", "partials": False}}
 """The embedded engine."""
+BESIDES = {"audio", "source", "profile"}
+"""What history tells of an utterance besides its event."""
 DEMO = SOUNDS / "demo.flac"
 SENTENCES = (SOUNDS / "demo.txt").read_text().split("\n")[:-1]
 

@@ -13,7 +13,7 @@ from websockets.asyncio.client import connect
 from common.client import Client
 from common.events import Transcription, Welcome, parse
 from common.problems import Refused
-from tests.ends.speech import SPHINX, finals, heard, pcm, silence
+from tests.ends.speech import BESIDES, SPHINX, finals, heard, pcm, silence
 from tests.ends.test_refusals import is_fault
 from tests.running import SOUNDS, Running, running
 
@@ -40,7 +40,7 @@ async def test_what_was_said_is_found_as_it_was_told(client: Client) -> None:
     said = finals(await heard(client, SAID, SPHINX, session_id="kitchen"))
     assert len(said) >= 2
     kept = (await client.history.page(session="kitchen", order="oldest")).utterances
-    assert [one.model_dump(exclude={"audio"}) for one in kept] == [one.model_dump() for one in said]
+    assert [one.model_dump(exclude=BESIDES) for one in kept] == [one.model_dump() for one in said]
     word = said[0].text.split()[0]
     assert said[0].seq in [one.seq async for one in client.history.search(word)]
     assert said[0].seq is not None

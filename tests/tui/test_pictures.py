@@ -64,6 +64,7 @@ async def test_sessions(snapshot: SnapshotAssertion) -> None:
         await shown.back()
         await shown.after("no such file here", "l", *"/no/talk.wav")
         await shown.back()
+        await shown.app.workers.wait_for_complete()
         shown.app.screen._show([])
         await shown.shows("none")
 
