@@ -214,7 +214,9 @@ def _give_late(take: Callable[[Value], None], answer: "Future[Value]") -> None:
 def portaudio() -> Iterator[ModuleType]:
     """Have PortAudio to oneself. Raises `SourceError` where it is missing or stuck."""
     if not _turn.acquire(timeout=PATIENCE):
-        raise Stuck("the audio system doesn't answer, an earlier call hangs: restart stt-server if it lasts")
+        raise Stuck(
+            "the audio system doesn't answer, an earlier call hangs: restart stt-server if it lasts"
+        )
     try:
         yield _sounddevice()
     finally:
