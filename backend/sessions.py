@@ -7,7 +7,8 @@ asked for.
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from backend import profiles
@@ -140,7 +141,8 @@ class Sessions:
                 )
             self._refuse_what_cannot_be(self._main)
             source = own(profile.audio)
-            await asyncio.to_thread(_open, source)
+            with _refused():
+                await asyncio.to_thread(source.open)
             session = await self._begin(new_id(), name, profile, source, replacing=self._main)
             self.starts += 1
             if not session.done.is_set():
@@ -214,10 +216,8 @@ class Sessions:
 
         async def apply(profile: Profile, taken: Taken) -> None:
             self.find(session_id)  # It may have ended while the engine was got.
-            try:
+            with _refused():
                 await session.tune(profile)
-            except DetectorError as error:
-                raise missing(str(error), "Detector not available") from error
             old = session.switch(profile, taken)
             self._watch(self._give_back_once_read(session, old))
             self._tell_status_of(session)
@@ -327,18 +327,13 @@ class Sessions:
                     session_id, name, profile, source, taken, self._bus, self._meters, self._desks
                 )
                 session.sound_changed = lambda: self._tell_status_of(session)
-                await session.prepare()
-                if replacing:
-                    await self.finish(replacing)
-                await session.start(self._ears)
-            except BaseException as error:
+                with _refused():
+                    await session.prepare()
+                    if replacing:
+                        await self.finish(replacing)
+                    await session.start(self._ears)
+            except BaseException:
                 self._desks.give_back(taken)
-                if isinstance(error, DetectorError):
-                    word = isinstance(error, WakeError)
-                    what = "Wake word not available" if word else "Detector not available"
-                    raise missing(str(error), what) from error
-                if isinstance(error, SourceError):
-                    raise missing(str(error), "Audio source not available") from error
                 raise
             self._open[session_id] = session
         finally:
@@ -409,9 +404,15 @@ class Sessions:
         return task
 
 
-def _open(source: Source) -> None:
+@contextmanager
+def _refused() -> Iterator[None]:
+    """Refuse, with 503, what a session needs and isn't there."""
     try:
-        source.open()
+        yield
+    except WakeError as error:
+        raise missing(str(error), "Wake word not available") from error
+    except DetectorError as error:
+        raise missing(str(error), "Detector not available") from error
     except SourceError as error:
         raise missing(str(error), "Audio source not available") from error
 

@@ -1,11 +1,16 @@
 """A real server in the test's own process, on either of its ways to a client."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
+import pytest
 from hypercorn.asyncio import serve as hypercorn_serve
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
 
 from backend import serve
 from backend.app import create_app
@@ -49,3 +54,17 @@ async def inside() -> AsyncIterator[Inside]:
     finally:
         leaving.set()
         await asyncio.wait_for(serving, 20)
+
+
+async def heard(client: ClientConnection) -> dict[str, Any]:
+    event: dict[str, Any] = json.loads(await asyncio.wait_for(client.recv(), 20))
+    return event
+
+
+async def closed(client: ClientConnection) -> tuple[list[dict[str, Any]], int | None]:
+    """Return what still comes, and the code of the close."""
+    rest = []
+    with pytest.raises(ConnectionClosed) as caught:
+        while True:
+            rest.append(await heard(client))
+    return rest, caught.value.rcvd.code if caught.value.rcvd else None

@@ -212,10 +212,7 @@ async def _until_told(work: Coroutine[Any, Any, int]) -> int:
     task = asyncio.ensure_future(work)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        try:
-            loop.add_signal_handler(number, task.cancel)
-        except NotImplementedError:  # Windows: KeyboardInterrupt does it.
-            pass
+        loop.add_signal_handler(number, task.cancel)
     try:
         return await task
     except asyncio.CancelledError:

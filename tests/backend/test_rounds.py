@@ -61,7 +61,6 @@ async def test_what_waits_is_told_when_it_must_be_and_only_once() -> None:
         teller.rounds.add(item)
     teller.rounds.flush()
     assert teller.told == [[0], [1, 2, 3]]
-    await asyncio.sleep(0.01)
     teller.rounds.add(4)
     await until_told(teller, 5)
     assert teller.flat == [0, 1, 2, 3, 4]

@@ -1,19 +1,16 @@
 """Both ways to a client, its own transport and ASGI's ``send``, over real connections."""
 
 import asyncio
-import json
 import socket
 from collections.abc import AsyncIterator, Callable
-from typing import Any
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
 
 from backend import rounds, serve, sockets, subscription, wire
 from backend.bus import Bus
 from common.events import Level, Transcription
-from tests.inside import Inside, inside
+from tests.inside import Inside, closed, heard, inside
 
 HANDSHAKE = (
     "GET /api/v1/ws?levels=false HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
@@ -46,11 +43,6 @@ def told(bus: Bus, *texts: str) -> None:
         bus.publish(words(text))
 
 
-async def heard(client: ClientConnection) -> dict[str, Any]:
-    event: dict[str, Any] = json.loads(await asyncio.wait_for(client.recv(), 20))
-    return event
-
-
 async def until(client: ClientConnection, text: str) -> list[str]:
     """Return the transcripts until this one, which is the last."""
     texts: list[str] = []
@@ -58,15 +50,6 @@ async def until(client: ClientConnection, text: str) -> list[str]:
         event = await heard(client)
         texts += [event["text"]] if event["event"] == "transcription" else []
     return texts
-
-
-async def closed(client: ClientConnection) -> tuple[list[dict[str, Any]], int | None]:
-    """Return what still comes, and the code of the close."""
-    rest = []
-    with pytest.raises(ConnectionClosed) as caught:
-        while True:
-            rest.append(await heard(client))
-    return rest, caught.value.rcvd.code if caught.value.rcvd else None
 
 
 def small(here: Inside) -> socket.socket:

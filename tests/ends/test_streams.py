@@ -8,13 +8,12 @@ from typing import Any
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
 
 from backend import serve, wire
 from backend.session import Session
 from backend.settings import Settings
 from backend.sockets import NORMAL, Socket
-from tests.inside import Inside, inside
+from tests.inside import Inside, closed, heard, inside
 
 HELLO = {
     "session_id": "stream",
@@ -59,20 +58,6 @@ async def client(here: Inside) -> AsyncIterator[ClientConnection]:
         yield client
 
 
-async def heard(client: ClientConnection) -> dict[str, Any]:
-    event: dict[str, Any] = json.loads(await asyncio.wait_for(client.recv(), 20))
-    return event
-
-
-async def rest(client: ClientConnection) -> tuple[list[dict[str, Any]], int | None]:
-    """Return what still comes, and the code of the close."""
-    events = []
-    with pytest.raises(ConnectionClosed) as caught:
-        while True:
-            events.append(await heard(client))
-    return events, caught.value.rcvd.code if caught.value.rcvd else None
-
-
 async def test_a_client_is_on_the_way_that_is_meant(
     client: ClientConnection, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -85,7 +70,7 @@ async def test_a_client_is_on_the_way_that_is_meant(
 
     monkeypatch.setattr(Socket, "close", look)
     await client.send('{"command":"stop"}')
-    assert (await rest(client))[1] == NORMAL
+    assert (await closed(client))[1] == NORMAL
     assert seen == [way == "direct"]
 
 
@@ -98,7 +83,7 @@ async def test_sound_in_pieces_of_any_length_is_all_heard(
     for begin in range(0, len(sound), piece):
         await client.send(sound[begin : begin + piece])
     await client.send('{"command":"stop"}')
-    events, code = await rest(client)
+    events, code = await closed(client)
     assert events[-1]["event"] == "session_stopped"
     assert code == NORMAL
     assert session.figures().audio_seconds == len(sound) / 32_000
@@ -115,7 +100,7 @@ async def test_a_flush_keeps_its_place_amid_the_sound(
         await client.send(bytes(1024))
         await client.send('{"command":"flush"}')
     await client.send('{"command":"stop"}')
-    assert (await rest(client))[1] == NORMAL
+    assert (await closed(client))[1] == NORMAL
     assert done == ["sound", "flush"] * 20 + ["flush"]
 
 
@@ -134,7 +119,7 @@ async def test_messages_in_parts_pings_and_nonsense_do_no_harm(
     assert await (await client.ping()) >= 0
     await client.send([bytes(512), bytes(512)])
     await client.send('{"command":"stop"}')
-    events, code = await rest(client)
+    events, code = await closed(client)
     assert (events[-1]["event"], code) == ("session_stopped", NORMAL)
     assert session.figures().audio_seconds == 4 * 0.032
 
@@ -178,7 +163,7 @@ async def test_who_sends_more_than_can_be_heard_is_made_to_wait_and_loses_nothin
     session._hold_back(0)
     await asyncio.wait_for(sending, 60)
     await client.send('{"command":"stop"}')
-    events, code = await rest(client)
+    events, code = await closed(client)
     assert (events[-1]["event"], code) == ("session_stopped", NORMAL)
     assert session.figures().audio_seconds == (4 << 20) / 32_000
     assert session.lost_seconds == 0
