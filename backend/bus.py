@@ -16,9 +16,10 @@ from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
 from typing import Protocol
 
+from backend.audience import Audience
 from backend.hearing import Samples
 from backend.rounds import Rounds
-from backend.subscription import Dropped, Encoded, Outlet, Several, Subscription, Told, Wanted
+from backend.subscription import Dropped, Encoded, Outlet, Subscription, Told, Wanted
 from common.events import Event, Level, Transcription, encode
 
 HELD = 8192
@@ -62,7 +63,7 @@ class Bus:
         self._line: deque[tuple[Event, Encoded, asyncio.Future[None] | None]] = deque()
         self._held: deque[Told] = deque(maxlen=HELD)
         self._subscriptions: set[Subscription] = set()
-        self._broad: set[Subscription] = set()
+        self._broad = Audience(self._behind)
         self._of_session: defaultdict[str | None, set[Subscription]] = defaultdict(set)
         self._late: set[Subscription] = set()
         self._rounds = Rounds(self._tell)
@@ -139,19 +140,8 @@ class Bus:
             for subscription in self._of_session.get(event.session_id, ()):
                 if subscription.offer(event, encoded):
                     self._behind(subscription)
-        if len(told) > 1:
-            self._tell_together(told)
-        else:
-            for subscription in self._broad:
-                if subscription.offer(event, encoded):
-                    self._behind(subscription)
+        self._broad.tell(told)
         return len(self._broad)
-
-    def _tell_together(self, told: Sequence[Told]) -> None:
-        several = Several(encoded for _, encoded in told)
-        for subscription in self._broad:
-            if subscription.offer_all(told, several):
-                self._behind(subscription)
 
     def _behind(self, subscription: Subscription) -> None:
         if not self._late:

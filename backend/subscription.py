@@ -68,6 +68,18 @@ class Outlet(Protocol):
     def take_several(self, several: Several) -> bool:
         """Send events at once; False, and nothing is sent, if it can't."""
 
+    def send(self) -> Callable[[bytes], int] | None:
+        """Return what sends a frame, or as much of it as it says, and needs no asking.
+
+        None if there is no such way, or something is in it.
+        """
+
+    def finish(self, rest: bytes) -> None:
+        """Send what was left of a frame."""
+
+    def watch(self, stirred: Callable[[], None]) -> None:
+        """Have it told when a frame may no longer be sent unasked."""
+
     def end(self, *, too_slow: bool) -> None:
         """Send no more, and say why."""
 
@@ -102,10 +114,19 @@ class Dropped:
     slow_clients: int = 0
 
 
+class Circle(Protocol):
+    """Those to whom frames are sent unasked."""
+
+    def ask(self, subscription: "Subscription") -> None:
+        """Send it no more."""
+
+
 class Subscription:
     """One subscriber's events, in order. Iterate over it; each item is a JSON text."""
 
     def __init__(self, wanted: Wanted, dropped: Dropped) -> None:
+        self.audience: Circle | None = None
+        """Where it may be told without being asked."""
         self.wanted = wanted
         self._dropped = dropped
         self._waiting: OrderedDict[Key, Encoded] = OrderedDict()
@@ -129,6 +150,7 @@ class Subscription:
     def wanted(self, wanted: Wanted) -> None:
         self._wanted = wanted
         self._picky = wanted != EVERYTHING
+        self._ask()
 
     @property
     def too_slow(self) -> bool:
@@ -167,6 +189,17 @@ class Subscription:
         behind = [self.offer(event, encoded) for event, encoded in told]
         return any(behind)
 
+    def send(self) -> Callable[[bytes], int] | None:
+        """Return what may send every event's frame until the audience is told otherwise."""
+        if self._picky or self._waiting or self._closed or not self._take or not self._outlet:
+            return None
+        return self._outlet.send()
+
+    def finish(self, rest: bytes) -> None:
+        """Write what `send` left of a frame."""
+        if self._outlet:
+            self._outlet.finish(rest)
+
     def resume(self, event: Event, encoded: Encoded) -> None:
         """Queue a durable event of the past. It doesn't count as falling behind."""
         if self.wanted.matches(event):
@@ -190,6 +223,7 @@ class Subscription:
     def attach(self, outlet: Outlet, first: Sequence[Event] = ()) -> None:
         """From now on write to an outlet: these events, then what waits."""
         self._outlet = outlet
+        outlet.watch(self._ask)
         self._take = outlet.take if not self._ended else None
         self._took = asyncio.get_running_loop().time()
         waiting = self._waiting
@@ -225,6 +259,7 @@ class Subscription:
         """End after what is waiting."""
         if not self._closed:
             self._closed = True
+            self._ask()
             if self._outlet is None:
                 self._take = None
             self._wake.set()
@@ -249,7 +284,12 @@ class Subscription:
         """Return once the subscriber is `TooSlow`, also while its sending is stuck."""
         await self._overrun.wait()
 
+    def _ask(self) -> None:
+        if self.audience:
+            self.audience.ask(self)
+
     def _queue(self, key: Key, encoded: Encoded, kept: int) -> None:
+        self._ask()
         if self._outlet and not self._waiting:
             self._took = asyncio.get_running_loop().time()
         self._waiting[key] = encoded
@@ -273,6 +313,7 @@ class Subscription:
 
     def _end(self, *, too_slow: bool) -> None:
         self._ended, self._take = True, None
+        self._ask()
         self._waiting.clear()
         self._kept = 0
         if self._outlet:

@@ -8,6 +8,7 @@ uncompressed frame is legal whatever was negotiated (RFC 7692, section 6).
 """
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
 from math import inf
 from typing import Any
@@ -48,7 +49,17 @@ PING = Frame(Opcode.PING, b"").serialize(mask=False)
 class Wire:
     """One client's transport. Nothing waits here but what the transport keeps."""
 
-    __slots__ = ("_asked", "_ending", "_handle", "_stream", "_transport", "heard", "intake")
+    __slots__ = (
+        "_asked",
+        "_ending",
+        "_handle",
+        "_send",
+        "_stream",
+        "_transport",
+        "heard",
+        "intake",
+        "stirred",
+    )
 
     def __init__(self, stream: Any, transport: asyncio.Transport) -> None:
         self._stream = stream
@@ -57,6 +68,9 @@ class Wire:
         """When the client last sent anything, by the loop's clock."""
         self.intake: Intake | None = None
         """The way in past ASGI, where it was asked for."""
+        self.stirred: Callable[[], None] = _nothing
+        """Called when what `send` returned may no longer be used."""
+        self._send = _own_send(transport)
         self._asked: float | None = None
         self._ending: asyncio.TimerHandle | None = None
         self._handle = stream.handle
@@ -72,8 +86,15 @@ class Wire:
             transport.write(frame)
         return True
 
+    def send(self) -> Callable[[bytes], int] | None:
+        """Return the socket's own `send`, if nothing is in its way until `stirred` is called."""
+        if self.heard == inf or self._transport.get_write_buffer_size():
+            return None
+        return self._send if self._open and not self._transport.is_closing() else None
+
     def write(self, frame: bytes) -> None:
         """Send it, or have it wait in the transport; nothing follows a close frame."""
+        self.stirred()
         if self._open and not self._transport.is_closing():
             self._transport.write(frame)
 
@@ -81,6 +102,7 @@ class Wire:
         """Say why the connection ends; it is dropped if the client doesn't end it soon."""
         if self._ending:
             return
+        self.stirred()
         self._ending = asyncio.get_running_loop().call_later(LAST, self.abort)
         if self._open and not self._transport.is_closing():
             # Hypercorn must know, or it would answer the client's close with one more.
@@ -113,25 +135,43 @@ class Wire:
 
     def abort(self) -> None:
         """Drop what waits, and the connection with it."""
+        self.stirred()
         self._transport.abort()
 
     def forget(self) -> None:
         """Know that the connection has ended."""
         if self._ending:
             self._ending.cancel()
-        self._stream.__dict__.pop("handle", None)  # A cycle, which would wait for the collector.
+        # Cycles, which would wait for the collector.
+        self._stream.__dict__.pop("handle", None)
+        self.stirred = _nothing
 
     @property
     def _open(self) -> bool:
         return self._stream.connection.state is OPEN
 
     async def _hear(self, event: Any) -> None:
+        self.stirred()  # It may be answered, by Hypercorn too.
         # As long as nobody takes what it said nothing more is read: that is no silence of its own.
         self.heard = inf
         try:
             await self._handle(event)
         finally:
             self.heard = asyncio.get_running_loop().time()
+
+
+def _nothing() -> None:
+    pass
+
+
+def _own_send(transport: asyncio.Transport) -> Callable[[bytes], int] | None:
+    """Return `send` of a transport's socket; None where it isn't known, as where TLS is spoken.
+
+    asyncio shows nobody the socket itself. Once the transport has closed it this raises `OSError`;
+    its number, which `os.write` would take, may be another's by then.
+    """
+    sock = getattr(transport, "_sock", None)
+    return sock.send if isinstance(sock, socket.socket) else None
 
 
 def found(send: Send) -> Wire | None:

@@ -5,7 +5,7 @@ Neither has a task or wakes one for an event, as long as the client takes what i
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
@@ -47,6 +47,15 @@ class Direct:
     def take_several(self, several: Several) -> bool:
         return self._wire.take(several.frame)
 
+    def send(self) -> Callable[[bytes], int] | None:
+        return self._wire.send()
+
+    def finish(self, rest: bytes) -> None:
+        self._wire.write(rest)
+
+    def watch(self, stirred: Callable[[], None]) -> None:
+        self._wire.stirred = stirred
+
     def end(self, *, too_slow: bool) -> None:
         self._socket.closed = True
         self._wire.close(*(BEHIND if too_slow else LEAVING))
@@ -81,6 +90,15 @@ class Public:
 
     def take_several(self, several: Several) -> bool:
         return False  # Each message is a call of its own.
+
+    def send(self) -> None:
+        return None
+
+    def finish(self, rest: bytes) -> None:
+        """Nothing is sent unasked."""
+
+    def watch(self, stirred: Callable[[], None]) -> None:
+        """Nothing is sent unasked."""
 
     def end(self, *, too_slow: bool) -> None:
         if too_slow and self._going_on:

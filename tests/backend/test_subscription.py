@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -37,6 +38,15 @@ class Tap:
             return False
         self.pieces.append(several.frame)
         return True
+
+    def send(self) -> None:
+        return None
+
+    def finish(self, rest: bytes) -> None:
+        raise AssertionError("nothing is sent unasked")
+
+    def watch(self, stirred: Callable[[], None]) -> None:
+        pass
 
     def end(self, *, too_slow: bool) -> None:
         self.ends.append(too_slow)

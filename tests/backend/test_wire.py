@@ -1,7 +1,8 @@
 """A wire over a transport that is played; over a real one in tests/ends/test_fanout.py."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
 from enum import Enum
 from math import inf
 from types import SimpleNamespace
@@ -102,6 +103,77 @@ def test_a_text_of_any_length_is_framed_as_websockets_does(length: int) -> None:
 async def test_a_frame_is_written_as_it_is(wire: Wire, transport: Transport) -> None:
     wire.write(HELLO)
     assert transport.written == [HELLO]
+
+
+async def test_a_transport_that_is_not_known_has_no_short_way(wire: Wire) -> None:
+    assert wire.send() is None
+
+
+@pytest.fixture
+async def near() -> AsyncIterator[socket.socket]:
+    """The socket of `short`, whose peer reads nothing."""
+    near, far = socket.socketpair()
+    near.setblocking(False)
+    yield near
+    far.close()
+
+
+@pytest.fixture
+async def short(stream: Stream, near: socket.socket) -> AsyncIterator[Wire]:
+    """A wire over asyncio's own transport, which says when the short way is over."""
+    loop = asyncio.get_running_loop()
+    transport, protocol = await loop.connect_accepted_socket(Ended, near)
+    yield Wire(stream, transport)
+    transport.abort()
+    await protocol.ended.wait()
+
+
+class Ended(asyncio.Protocol):
+    def __init__(self) -> None:
+        self.ended = asyncio.Event()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.ended.set()
+
+
+async def test_there_is_a_short_way_until_something_is_in_it(
+    short: Wire, near: socket.socket, stream: Stream
+) -> None:
+    stirs: list[str] = []
+    send = short.send()
+    short.stirred = lambda: stirs.append("")
+    assert send
+    assert send(HELLO) == len(HELLO)
+    short.write(bytes(4 << 20))
+    assert (len(stirs), short.send()) == (1, None)
+
+
+async def test_the_short_way_is_over_while_the_client_is_heard_and_after_the_close(
+    short: Wire, stream: Stream
+) -> None:
+    stirs: list[str] = []
+    short.stirred = lambda: stirs.append("")
+    hearing = asyncio.create_task(stream.handle(TextMessage(data="")))
+    await asyncio.sleep(0)
+    assert (len(stirs), short.send()) == (1, None)
+    stream.taken.set()
+    await hearing
+    assert short.send()
+    short.close(1012, "leaving")
+    assert (len(stirs), short.send()) == (2, None)
+    short.forget()
+
+
+async def test_the_short_way_to_a_socket_that_was_closed_fails(
+    short: Wire, near: socket.socket
+) -> None:
+    send = short.send()
+    short.abort()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert send
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        send(HELLO)
 
 
 async def test_what_is_over_the_bound_is_not_taken(wire: Wire, transport: Transport) -> None:
