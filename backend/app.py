@@ -12,24 +12,32 @@ from backend import problems
 from backend.exchange import Exchange
 from backend.front import Front
 from backend.parts import Parts
+from backend.polled import Polled
 from backend.problems import Problem
 from backend.routes.audio import serve_audio
 from backend.routes.bodies import read_on, refuse_too_large
 from backend.routes.docs import docs
 from backend.routes.events import serve_events
-from backend.routes.health import PATH, Healthy, health
+from backend.routes.health import PATH, health, health_of
 from backend.routes.history import history
 from backend.routes.models import Name, models
 from backend.routes.pages import pages
 from backend.routes.sinks import sinks
-from backend.routes.system import system
-from backend.routes.transcription import transcription
+from backend.routes.system import status_of, system
+from backend.routes.transcription import figures_of, sessions_of, transcription
 from backend.security import Pace, check_origin, check_token, cors_headers
 from backend.settings import Settings, load
 from backend.sockets import Socket, Sockets
 
 OPEN = {docs.name, pages.name}
 """The blueprints that want no token: there is no secret in them."""
+
+POLLED = {
+    "/api/v1/system/status": status_of,
+    "/api/v1/transcription/status": figures_of,
+    "/api/v1/transcription/sessions": sessions_of,
+}
+"""What consoles and dashboards ask every second."""
 
 SOCKETS = {"/api/v1/ws": serve_events, "/api/v1/audio": serve_audio}
 
@@ -56,8 +64,15 @@ def create_app(settings: Settings | None = None) -> Quart:
     _live(app, settings)
     endpoints = {path: partial(_with_parts, app, serve) for path, serve in SOCKETS.items()}
     inner = Sockets(app.asgi_app, settings, pace, endpoints)
-    healthy = Healthy(inner, settings, lambda: app.extensions["stt"])
-    app.asgi_app = Front(healthy, settings.trusted_proxies)  # type: ignore[assignment,method-assign]
+    polled = Polled(
+        inner,
+        settings,
+        pace,
+        lambda: app.extensions["stt"],
+        free={PATH: health_of},
+        guarded=POLLED,
+    )
+    app.asgi_app = Front(polled, settings.trusted_proxies)  # type: ignore[assignment,method-assign]
     return app
 
 

@@ -7,7 +7,7 @@ from quart import Blueprint, Response
 from backend import profiles
 from backend.engines.catalog import catalog
 from backend.meters import CONTENT_TYPE, exposition
-from backend.parts import parts
+from backend.parts import Parts, parts
 from backend.problems import missing
 from backend.routes.bodies import answer, body, success
 from backend.routes.health import health
@@ -38,24 +38,26 @@ async def tell_metrics() -> Response:
 
 @system.get("/status")
 async def tell_status() -> Response:
-    here = parts()
+    return answer(await status_of(parts()))
+
+
+async def status_of(here: Parts) -> Status:
+    """Return what the server does now."""
     main = here.sessions.main
-    return answer(
-        Status(
-            version=VERSION,
-            uptime=here.uptime,
-            running=main is not None,
-            starts=here.sessions.starts,
-            profile=main.name if main else None,
-            active_features=here.sessions.active_features(),
-            active_connections=here.bus.connections,
-            sessions=[session.info() for session in here.sessions.all],
-            engine=await here.sessions.engine_status(),
-            audio=main.audio_status() if main else AudioStatus(),
-            history=here.history.status(),
-            cluster=here.cluster.status() if here.cluster else None,
-            wake_word=main.reader.waking.status() if main and main.reader.waking else None,
-        )
+    return Status(
+        version=VERSION,
+        uptime=here.uptime,
+        running=main is not None,
+        starts=here.sessions.starts,
+        profile=main.name if main else None,
+        active_features=here.sessions.active_features(),
+        active_connections=here.bus.connections,
+        sessions=[session.info() for session in here.sessions.all],
+        engine=await here.sessions.engine_status(),
+        audio=main.audio_status() if main else AudioStatus(),
+        history=here.history.status(),
+        cluster=here.cluster.status() if here.cluster else None,
+        wake_word=main.reader.waking.status() if main and main.reader.waking else None,
     )
 
 

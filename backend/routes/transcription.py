@@ -55,21 +55,28 @@ async def configure() -> Response:
 
 @transcription.get("/status")
 async def tell_status() -> Response:
-    here = parts()
+    return answer(await figures_of(parts()))
+
+
+async def figures_of(here: Parts) -> TranscriptionStatus:
+    """Return how reading and each session keep up."""
     desks = here.desks.all
-    return answer(
-        TranscriptionStatus(
-            engine=await here.sessions.engine_status(),
-            queue_depth=sum(taken.desk.queue_depth for taken in desks),
-            room_seconds=min((round(taken.desk.room, 3) for taken in desks), default=None),
-            sessions=[session.figures() for session in here.sessions.all],
-        )
+    return TranscriptionStatus(
+        engine=await here.sessions.engine_status(),
+        queue_depth=sum(taken.desk.queue_depth for taken in desks),
+        room_seconds=min((round(taken.desk.room, 3) for taken in desks), default=None),
+        sessions=[session.figures() for session in here.sessions.all],
     )
 
 
 @transcription.get("/sessions")
 async def list_sessions() -> Response:
-    return answer(Sessions(sessions=[session.info() for session in parts().sessions.all]))
+    return answer(await sessions_of(parts()))
+
+
+async def sessions_of(here: Parts) -> Sessions:
+    """Return who listens."""
+    return Sessions(sessions=[session.info() for session in here.sessions.all])
 
 
 @transcription.post("/sessions")

@@ -29,11 +29,8 @@ from tui.state import State
 
 SIZES = [(80, 24), (40, 24), (120, 36)]
 THEMES = ["textual-dark", "textual-light", "ansi-dark"]
-EACH = tuple(zip(SIZES, THEMES, strict=True))
-"""Every size and every theme."""
-ALL = tuple((size, theme) for theme in THEMES for size in SIZES)
+LOOKS = tuple((size, theme) for theme in THEMES for size in SIZES)
 """Every size in every theme."""
-Looks = Sequence[tuple[tuple[int, int], str]]
 
 ATTRIBUTES = {
     "bold": "1",
@@ -76,21 +73,21 @@ class Album:
         self.app = pilot.app
         self._kept = kept
 
-    async def shows(self, name: str, looks: Looks = EACH) -> None:
+    async def shows(self, name: str) -> None:
         """Compare what is shown now with the pictures of that name."""
         drawn = []
-        for (width, height), theme in looks:
+        for (width, height), theme in LOOKS:
             self.app.theme = theme
             if self.app.size != (width, height):
                 await self.pilot.resize_terminal(width, height)
             drawn.append(f"{name}, {width}x{height}, {theme}\n{await at_rest(self.pilot)}\n")
         assert "\n".join(drawn) == self._kept(name=name)
 
-    async def after(self, name: str, *keys: str, looks: Looks = EACH) -> None:
+    async def after(self, name: str, *keys: str) -> None:
         """Press keys, and then compare what is shown."""
         await self.pilot.press(*keys)
         await self.pilot.pause()
-        await self.shows(name, looks)
+        await self.shows(name)
 
     async def back(self) -> None:
         """Leave what was opened."""

@@ -12,7 +12,7 @@ from common.api import SessionFigures, TranscriptionStatus
 from common.events import Error, Event, SessionStarted, WakeWord
 from common.link import Link
 from tests.tui.loopback import ENGINE, NOON, level, said
-from tests.tui.pictures import ALL, Still, album
+from tests.tui.pictures import Still, album
 from tui.state import State
 
 pytestmark = pytest.mark.usefixtures("same_time_and_place", "told")
@@ -80,7 +80,7 @@ def loudness() -> Iterator[Event]:
 
 async def test_listen(snapshot: SnapshotAssertion) -> None:
     async with album(Still(LISTENING, [*TALK, *loudness()]), snapshot) as shown:
-        await shown.shows("listening", ALL)
+        await shown.shows("listening")
         await shown.after("found", "slash", *"the")
         await shown.after("picked", "escape", "up", "up", "v", "up")
         await shown.after("one session alone", "escape", "right_square_bracket")

@@ -7,7 +7,7 @@ from textual.widgets import Input
 from common.nearby import Nearby
 from common.profile import Profile
 from tests.tui.loopback import level, until
-from tests.tui.pictures import ALL, Album, Still, album, at_rest
+from tests.tui.pictures import Album, Still, album, at_rest
 from tests.tui.told import EVENTS, STATE
 from tui import servers
 from tui.screens import diagnostics
@@ -25,7 +25,7 @@ async def test_profiles(snapshot: SnapshotAssertion) -> None:
         await shown.pilot.press("2")
         await at_rest(shown.pilot)
         await shown.after("damaged", "end")
-        await shown.after("profiles", "up", looks=ALL)
+        await shown.after("profiles", "up")
         await shown.after("new", "n", *"studio")
 
 
@@ -59,7 +59,7 @@ async def edited(shown: Album) -> EditScreen:
 
 async def test_sessions(snapshot: SnapshotAssertion) -> None:
     async with album(Still(STATE), snapshot) as shown:
-        await shown.after("sessions", "3", looks=ALL)
+        await shown.after("sessions", "3")
         await shown.after("devices", "d")
         await shown.back()
         await shown.after("no such file here", "l", *"/no/talk.wav")
@@ -71,7 +71,7 @@ async def test_sessions(snapshot: SnapshotAssertion) -> None:
 
 async def test_models(snapshot: SnapshotAssertion) -> None:
     async with album(Still(STATE), snapshot) as shown:
-        await shown.after("models", "4", looks=ALL)
+        await shown.after("models", "4")
         await shown.after("remove", "x")
 
 
@@ -83,7 +83,7 @@ async def test_diagnostics(snapshot: SnapshotAssertion, monkeypatch: pytest.Monk
         screen = shown.app.screen
         assert isinstance(screen, DiagnosticsScreen)
         screen.take(EVENTS)
-        await shown.after("events", "up", looks=ALL)
+        await shown.after("events", "up")
         await shown.after("event", "enter")
         await shown.back()
         await shown.after("words", "slash", *"the -lazy")
@@ -97,7 +97,7 @@ async def test_servers(snapshot: SnapshotAssertion, monkeypatch: pytest.MonkeyPa
         await shown.app.workers.wait_for_complete()
         near = [Nearby("kitchen-8000", "http://192.0.2.7:8000", "0.1.0", wants_token=True)]
         shown.app.screen.post_message(ServersScreen.Seen(near))
-        await shown.shows("servers", ALL)
+        await shown.shows("servers")
         await shown.after("add", "a", *"studio")
         await shown.back()
         await shown.after("token", "t", *"secret")
@@ -107,7 +107,7 @@ async def test_servers(snapshot: SnapshotAssertion, monkeypatch: pytest.MonkeyPa
 
 async def test_history(snapshot: SnapshotAssertion) -> None:
     async with album(Still(STATE), snapshot) as shown:
-        await shown.after("history", "7", looks=ALL)
+        await shown.after("history", "7")
         await shown.after("search", "slash", *"good")
         await shown.after("delete", "enter", "x")
         await shown.after("delete all", "up", "enter")

@@ -51,8 +51,10 @@ def test_a_session_is_told_with_what_it_measured_and_nothing_else() -> None:
         waiting_seconds=0,
         lost_seconds=0,
     )
-    assert list(figures(session)) == ["[/] · heard 1:15 · 3 finals"]
-    assert "b.wav · [b]x" in described(session, None, own=True).plain
+    assert list(figures(session)) == ["heard 1:15 · 3 finals"]
+    line = described(session, None, own=True).plain
+    assert line.startswith("● b.wav · [b]x")
+    assert "[/]" in line
     busy = session.model_copy(
         update={
             "waiting_seconds": 2.5,
@@ -64,7 +66,7 @@ def test_a_session_is_told_with_what_it_measured_and_nothing_else() -> None:
         }
     )
     assert list(figures(busy)) == [
-        "[/] · heard 1:15 · 3 finals · 2.5 s wait",
+        "heard 1:15 · 3 finals · 2.5 s wait",
         "latency 0.50 s, p95 1.25 s · real-time factor 0.10",
         "1.5 s lost · 2 overruns",
     ]

@@ -22,6 +22,7 @@ from tui.screens.confirm import Confirm
 from tui.screens.place import PlaceScreen
 from tui.state import State
 from tui.text import FAINT, MUTED, one_line, size
+from tui.widgets.hanging import Hanging
 
 MARKS = {
     "loaded": ("●", "$text-success"),
@@ -208,9 +209,9 @@ class ModelsScreen(PlaceScreen):
 
     @on(Listed)
     def _on_listed(self, message: Listed) -> None:
-        auto = Content.assemble(("auto takes ", MUTED), one_line(message.engines.auto))
+        auto = Content.assemble(("  auto takes ", MUTED), one_line(message.engines.auto))
         lines = [engine_line(engine) for engine in message.engines.engines]
-        self.query_one("#engines", Static).update(Content("\n").join([*lines, auto]))
+        self.query_one("#engines", Static).update(Hanging(Content("\n").join([*lines, auto])))
         free = message.models.free_bytes
         room = f" · {size(free)} free" if free is not None else ""
         self.listed.border_subtitle = Content(f"{one_line(message.models.cache)}{room}")
@@ -220,7 +221,7 @@ class ModelsScreen(PlaceScreen):
         marked = self._marked()
         same = [one.name for one in models] == [one.name for one in self._models]
         self._models = models
-        lines = [described(one, self._is_used(one)) for one in models]
+        lines = [Hanging(described(one, self._is_used(one))) for one in models]
         if same and lines:
             for place, line in enumerate(lines):
                 self.listed.replace_option_prompt_at_index(place, line)

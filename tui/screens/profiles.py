@@ -28,6 +28,7 @@ from tui.screens.place import PlaceScreen
 from tui.standing import described, told_fault
 from tui.state import State
 from tui.text import FAINT, MUTED, one_line
+from tui.widgets.hanging import Hanging
 
 
 class ProfilesScreen(PlaceScreen):
@@ -153,7 +154,7 @@ class ProfilesScreen(PlaceScreen):
         used = self.state.profile if self.state.running else None
         self.listed.clear_options()
         self.listed.add_options(
-            Option(described(one, profiles.default, used)) for one in profiles.profiles
+            Option(Hanging(described(one, profiles.default, used))) for one in profiles.profiles
         )
         names = [one.name for one in profiles.profiles]
         if names:

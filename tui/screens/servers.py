@@ -21,6 +21,7 @@ from tui.screens.place import PlaceScreen
 from tui.servers import Known, NoServers
 from tui.state import State
 from tui.text import FAINT, MUTED, one_line
+from tui.widgets.hanging import Hanging
 
 
 @dataclass(frozen=True)
@@ -203,7 +204,9 @@ class ServersScreen(PlaceScreen):
         visited = (*self.app.left, self.state.url)
         self._entries = entries(self._known, self._near, visited)
         self.listed.clear_options()
-        self.listed.add_options(Option(described(one, self.state)) for one in self._entries)
+        self.listed.add_options(
+            Option(Hanging(described(one, self.state))) for one in self._entries
+        )
         urls = [one.url for one in self._entries]
         at = marked.url if marked else self.state.url
         self.listed.highlighted = urls.index(at) if at in urls else 0

@@ -25,6 +25,7 @@ from tui.screens.place import PlaceScreen
 from tui.sounds import Sound, SoundFault, microphone, recording
 from tui.state import State, source_name
 from tui.text import FAINT, MUTED, one_line
+from tui.widgets.hanging import Hanging
 from tui.widgets.status import duration
 
 NOTHING = """\
@@ -50,6 +51,7 @@ def described(session: SessionFigures, feed: Feed | None, own: bool) -> Content:
         (one_line(source), "bold"),
         (profile, MUTED),
         ("  the server's own" if own else "", FAINT),
+        (f"  {one_line(session.session_id)}", FAINT),
         *((f"\n  {line}", MUTED) for line in figures(session)),
         (f"\n  {sent(feed)}" if feed else "", MUTED),
     )
@@ -60,7 +62,7 @@ def figures(session: SessionFigures) -> Iterator[str]:
     finals = "1 final" if session.finals == 1 else f"{session.finals} finals"
     heard = f"heard {duration(session.audio_seconds)} · {finals}"
     wait = f" · {session.waiting_seconds:.1f} s wait" if session.waiting_seconds >= 0.1 else ""
-    yield f"{one_line(session.session_id)} · {heard}{wait}"
+    yield f"{heard}{wait}"
     paces = []
     if session.latency_p50 is not None:
         paces.append(f"latency {session.latency_p50:.2f} s, p95 {session.latency_p95 or 0:.2f} s")
@@ -225,9 +227,9 @@ class SessionsScreen(PlaceScreen):
             self.listed.highlighted = names.index(marked.session_id) if marked and kept else 0
         self._hint()
 
-    def _line(self, session: SessionFigures) -> Content:
+    def _line(self, session: SessionFigures) -> Hanging:
         feed = next((one for one in self._feeds if one.session_id == session.session_id), None)
-        return described(session, feed, session.session_id == self.state.session_id)
+        return Hanging(described(session, feed, session.session_id == self.state.session_id))
 
     def _hint(self) -> None:
         words = "" if self.state.connected else "No connection to the server yet."
