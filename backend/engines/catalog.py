@@ -24,7 +24,8 @@ def _auto() -> str:
         choice = choose(TranscriptionPart())
     except EngineError as error:
         return f"nothing: {error}"
-    return f"{choice.engine.name}, model {choice.engine.model}: {choice.reason}"
+    reason = choice.reason.removeprefix("auto: ")
+    return f"{choice.engine.name}, model {choice.engine.model}: {reason}"
 
 
 def _mlx_whisper() -> EngineInfo:

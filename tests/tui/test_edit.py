@@ -155,6 +155,9 @@ async def test_save_and_save_as(server: Running, client: Client) -> None:
         await seen(pilot, "Profile other")
         await pilot.press("escape")
         await on(pilot, ProfilesScreen)
+        screen = pilot.app.screen
+        assert isinstance(screen, ProfilesScreen)
+        await until(pilot, lambda: screen._marked_name() == "other")
 
 
 async def test_a_built_in_one_is_saved_under_another_name(server: Running, client: Client) -> None:

@@ -86,10 +86,8 @@ class ProfilesScreen(PlaceScreen):
     class Listed(Message):
         """The server told which profiles it has."""
 
-        def __init__(self, profiles: Profiles, at: str | None) -> None:
+        def __init__(self, profiles: Profiles) -> None:
             self.profiles = profiles
-            self.at = at
-            """Which is to be marked."""
             super().__init__()
 
     class Opened(Message):
@@ -108,6 +106,8 @@ class ProfilesScreen(PlaceScreen):
         self._profiles = Profiles(profiles=[], default="")
         self._known: dict[str, Profile] = {}
         self._deleted: list[tuple[str, Profile]] = []
+        self._at: str | None = None
+        """Which is to be marked once the server has told them."""
         self._base = "vad-triggered"
 
     def contents(self) -> Iterable[Widget]:
@@ -136,18 +136,23 @@ class ProfilesScreen(PlaceScreen):
         if isinstance(event, Level) and isinstance(self.app.screen, EditScreen):
             self.app.screen.hear(event)
 
+    def ask(self, at: str | None = None) -> None:
+        """Ask the server which profiles it has; mark one of them."""
+        self._at = at or self._at  # Whoever comes back from elsewhere asks once more.
+        self._ask()
+
     @work(group="list", exclusive=True)
-    async def ask(self, at: str | None = None) -> None:
-        """Ask the server which profiles it has."""
+    async def _ask(self) -> None:
         try:
-            self.post_message(self.Listed(await self.app.client.profiles(), at))
+            self.post_message(self.Listed(await self.app.client.profiles()))
         except ClientError as error:
             self._say(f"No profiles: {one_line(str(error))}")
 
     @on(Listed)
     def _on_listed(self, message: Listed) -> None:
         self._known.clear()
-        self._list(message.profiles, message.at or self._marked_name())
+        at, self._at = self._at or self._marked_name(), None
+        self._list(message.profiles, at)
 
     def _list(self, profiles: Profiles, at: str | None) -> None:
         self._profiles = profiles

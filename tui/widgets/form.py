@@ -21,6 +21,15 @@ FIRST = 2
 """Sections that are there from the start."""
 
 
+class Line(Input):
+    """A text, of which the beginning is shown; a key adds to it and doesn't take its place."""
+
+    def __init__(self, field: Field, value: Any) -> None:
+        text = shown(field, value)
+        super().__init__(text, placeholder=field.standard, compact=True, select_on_focus=False)
+        self.cursor_position = 0
+
+
 class Number(Input):
     """A number that keys turn, so that its effect can be watched meanwhile."""
 
@@ -116,7 +125,7 @@ def _control(field: Field, value: Any) -> Widget:
         case "number" | "whole":
             return Number(field, value)
         case _:
-            return Input(shown(field, value), placeholder=field.standard, compact=True)
+            return Line(field, value)
 
 
 class Form(VerticalScroll, can_focus=False):
