@@ -1,6 +1,8 @@
 """Sound of this machine on its way to a session of its own on a server."""
 
 import asyncio
+import re
+import secrets
 from contextlib import suppress
 from typing import Any
 
@@ -8,6 +10,17 @@ from common.client import Client
 from common.problems import Broken, Refused
 from common.stream import AudioUpload
 from tui.sounds import Sound
+
+
+def called(name: str) -> str:
+    """Return an id for a session that tells everyone whose words these are, and is its own.
+
+    Args:
+        name: the sound's; what an id can't hold becomes a dash.
+
+    """
+    fit = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("._-")[:48].rstrip("._-")
+    return f"{fit or 'stream'}-{secrets.token_hex(2)}"
 
 
 class Feed:
@@ -18,7 +31,12 @@ class Feed:
         self.sent = 0.0
         """Seconds of sound."""
         self.session_id: str | None = None
-        self._upload = client.audio(profile, sample_rate=sound.rate, channels=sound.channels)
+        self._upload = client.audio(
+            profile,
+            session_id=called(sound.name),
+            sample_rate=sound.rate,
+            channels=sound.channels,
+        )
         self._enough = asyncio.Event()
 
     def stop(self) -> None:

@@ -144,7 +144,14 @@ async def test_a_file_of_this_machine_is_sent_and_transcribed(
         await paste(pilot, str(SOUNDS / "none.flac"))
         await seen(pilot, "there is no such file")
         await answer(pilot, str(SOUNDS / "hello-world.flac"))
-        await until(pilot, lambda: bool(app.home.transcript.entries.said()), SOON)
+        entries = app.home.transcript.entries
+
+        def named() -> list[str]:
+            return [app.state.speaker(entry.session_id) for entry in entries.finals()]
+
+        await until(
+            pilot, lambda: any(one.startswith("hello-world.flac-") for one in named()), SOON
+        )
         await seen(pilot, "Nothing listens.")
         assert not app.seen["sessions"].busy
 
