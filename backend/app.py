@@ -88,7 +88,7 @@ def _guard(app: Quart, settings: Settings, pace: Pace) -> None:
         asked = request_ctx.request  # Once: a look through the proxy costs as much as a check.
         if asked.path == PATH:
             return None
-        pace.check(asked.remote_addr or "")
+        pace.check((asked.scope.get("client") or ("",))[0])
         check_origin(settings, asked.headers.get("Origin"), asked.headers.get("Host"))
         if asked.method == "OPTIONS" and "Access-Control-Request-Method" in asked.headers:
             return Response(status=204)

@@ -47,9 +47,10 @@ class Audience:
         asked = tuple(self._asked)
         if self._sends:
             self._write(several.frame)
+        alone = told[0] if len(told) == 1 else None
         for subscription in asked:
-            alone = len(told) == 1
-            if subscription.offer(*told[0]) if alone else subscription.offer_all(told, several):
+            waits = subscription.offer(*alone) if alone else subscription.offer_all(told, several)
+            if waits:
                 self._behind(subscription)
             elif send := subscription.send():
                 self._asked.discard(subscription)

@@ -20,7 +20,8 @@ BODY = {b"content-length", b"transfer-encoding"}
 
 def has_body(scope: Any) -> bool:
     """Whether a request comes with a body, as far as its head tells."""
-    return scope["http_version"] >= "2" or not BODY.isdisjoint(dict(scope["headers"]))
+    names = (name.lower() for name, _ in scope["headers"])
+    return scope["http_version"] >= "2" or not BODY.isdisjoint(names)
 
 
 class Exchange(ASGIHTTPConnection):

@@ -20,7 +20,7 @@ from backend.settings import Settings
 log = logging.getLogger(__name__)
 
 Tell = Callable[[Parts], Awaitable[BaseModel]]
-"""Returns what is to be told; doesn't wait for what may take long. May raise `Problem`."""
+"""Returns what is to be told, after a look at folders at most. May raise `Problem`."""
 
 
 class Polled:
@@ -56,34 +56,39 @@ class Polled:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         tell = self._all.get(scope.get("path"))
-        if tell is None or scope.get("method") != "GET" or has_body(scope):
+        plain = scope.get("method") == "GET" and not scope.get("root_path") and not has_body(scope)
+        if tell is None or not plain:
             await self._inner(scope, receive, send)
             return
-        given = {name: value.decode("latin-1") for name, value in reversed(scope["headers"])}
-        problem, told = None, b""
+        # The first of a name counts, as it does for Quart.
+        given = {name.lower(): value.decode("latin-1") for name, value in scope["headers"][::-1]}
+        status, body, more = await self._answer(scope, given, tell)
+        more = {**more, **cors_headers(self._settings, given.get(b"origin"))}
+        head = _head(body, more)
+        await send({"type": "http.response.start", "status": status, "headers": head})
+        await send({"type": "http.response.body", "body": body})
+
+    async def _answer(
+        self, scope: Any, given: Mapping[bytes, str], tell: Tell
+    ) -> tuple[int, bytes, Mapping[str, str]]:
+        """Return an answer's status, body and headers of its own."""
         try:
             if scope["path"] in self._guarded:
-                self._check(scope, given)
-            told = (await tell(self._here())).model_dump_json().encode()
+                self._pace.check((scope.get("client") or ("",))[0])
+                check_origin(self._settings, given.get(b"origin"), given.get(b"host"))
+                check_token(self._settings, given.get(b"authorization"))
+            return 200, (await tell(self._here())).model_dump_json().encode(), {}
         except Problem as known:
             problem = known
         except Exception as error:
             log.exception("a request failed")
             problem = ours(error, self._settings.debug)
-        status, body = (problem.status, problem.body().encode()) if problem else (200, told)
-        more = problem.headers if problem else {}
-        head = self._head(body, {**more, **cors_headers(self._settings, given.get(b"origin"))})
-        await send({"type": "http.response.start", "status": status, "headers": head})
-        await send({"type": "http.response.body", "body": body})
+        return problem.status, problem.body().encode(), problem.headers
 
-    def _check(self, scope: Any, given: Mapping[bytes, str]) -> None:
-        self._pace.check((scope.get("client") or ("",))[0])
-        check_origin(self._settings, given.get(b"origin"), given.get(b"host"))
-        check_token(self._settings, given.get(b"authorization"))
 
-    def _head(self, body: bytes, more: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
-        return [
-            (b"content-type", b"application/json"),
-            (b"content-length", str(len(body)).encode()),
-            *((name.lower().encode(), value.encode("latin-1")) for name, value in more.items()),
-        ]
+def _head(body: bytes, more: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        *((name.lower().encode(), value.encode("latin-1")) for name, value in more.items()),
+    ]

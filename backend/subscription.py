@@ -77,7 +77,7 @@ class Outlet(Protocol):
     def finish(self, rest: bytes) -> None:
         """Send what was left of a frame."""
 
-    def watch(self, stirred: Callable[[], None]) -> None:
+    def watch(self, disturbed: Callable[[], None]) -> None:
         """Have it told when a frame may no longer be sent unasked."""
 
     def end(self, *, too_slow: bool) -> None:

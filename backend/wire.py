@@ -56,9 +56,9 @@ class Wire:
         "_send",
         "_stream",
         "_transport",
+        "disturbed",
         "heard",
         "intake",
-        "stirred",
     )
 
     def __init__(self, stream: Any, transport: asyncio.Transport) -> None:
@@ -68,7 +68,7 @@ class Wire:
         """When the client last sent anything, by the loop's clock."""
         self.intake: Intake | None = None
         """The way in past ASGI, where it was asked for."""
-        self.stirred: Callable[[], None] = _nothing
+        self.disturbed: Callable[[], None] = _nothing
         """Called when what `send` returned may no longer be used."""
         self._send = _own_send(transport)
         self._asked: float | None = None
@@ -87,14 +87,14 @@ class Wire:
         return True
 
     def send(self) -> Callable[[bytes], int] | None:
-        """Return the socket's own `send`, if nothing is in its way until `stirred` is called."""
+        """Return the socket's own `send`, if nothing is in its way until `disturbed` is called."""
         if self.heard == inf or self._transport.get_write_buffer_size():
             return None
         return self._send if self._open and not self._transport.is_closing() else None
 
     def write(self, frame: bytes) -> None:
         """Send it, or have it wait in the transport; nothing follows a close frame."""
-        self.stirred()
+        self.disturbed()
         if self._open and not self._transport.is_closing():
             self._transport.write(frame)
 
@@ -102,7 +102,7 @@ class Wire:
         """Say why the connection ends; it is dropped if the client doesn't end it soon."""
         if self._ending:
             return
-        self.stirred()
+        self.disturbed()
         self._ending = asyncio.get_running_loop().call_later(LAST, self.abort)
         if self._open and not self._transport.is_closing():
             # Hypercorn must know, or it would answer the client's close with one more.
@@ -135,7 +135,7 @@ class Wire:
 
     def abort(self) -> None:
         """Drop what waits, and the connection with it."""
-        self.stirred()
+        self.disturbed()
         self._transport.abort()
 
     def forget(self) -> None:
@@ -144,14 +144,14 @@ class Wire:
             self._ending.cancel()
         # Cycles, which would wait for the collector.
         self._stream.__dict__.pop("handle", None)
-        self.stirred = _nothing
+        self.disturbed = _nothing
 
     @property
     def _open(self) -> bool:
         return self._stream.connection.state is OPEN
 
     async def _hear(self, event: Any) -> None:
-        self.stirred()  # It may be answered, by Hypercorn too.
+        self.disturbed()  # It may be answered, by Hypercorn too.
         # As long as nobody takes what it said nothing more is read: that is no silence of its own.
         self.heard = inf
         try:
@@ -194,5 +194,7 @@ def found(send: Send) -> Wire | None:
     transport = server.writer.transport
     if not isinstance(transport, asyncio.Transport):
         return None
+    if stream.config.websocket_ping_interval is not None:
+        return None  # It would write without being asked to.
     stream.handshake.extensions = None
     return Wire(stream, transport)

@@ -20,7 +20,7 @@ def called(name: str) -> str:
 
     """
     fit = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("._-")[:48].rstrip("._-")
-    return f"{fit or 'stream'}-{secrets.token_hex(2)}"
+    return f"{fit or 'stream'}-{secrets.token_hex(3)}"
 
 
 class Feed:

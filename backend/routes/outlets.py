@@ -53,8 +53,8 @@ class Direct:
     def finish(self, rest: bytes) -> None:
         self._wire.write(rest)
 
-    def watch(self, stirred: Callable[[], None]) -> None:
-        self._wire.stirred = stirred
+    def watch(self, disturbed: Callable[[], None]) -> None:
+        self._wire.disturbed = disturbed
 
     def end(self, *, too_slow: bool) -> None:
         self._socket.closed = True
@@ -97,7 +97,7 @@ class Public:
     def finish(self, rest: bytes) -> None:
         """Nothing is sent unasked."""
 
-    def watch(self, stirred: Callable[[], None]) -> None:
+    def watch(self, disturbed: Callable[[], None]) -> None:
         """Nothing is sent unasked."""
 
     def end(self, *, too_slow: bool) -> None:

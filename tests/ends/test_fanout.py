@@ -87,6 +87,10 @@ async def test_a_client_is_on_the_way_that_is_meant(here: Inside, way: str) -> N
         await heard(client)
         kept = [one._outlet for one in here.parts.bus._subscriptions]
         assert [type(outlet).__name__.lower() for outlet in kept] == [way]
+        told(here.parts.bus, "a", "b")
+        assert await until(client, "b") == ["a", "b"]
+        # Unasked, by its own socket: an asyncio that keeps it elsewhere would be noticed here.
+        assert bool(here.parts.bus._broad._sends) == (way == "direct")
 
 
 async def test_the_welcome_is_first_then_the_past_then_what_is_new(here: Inside) -> None:

@@ -22,6 +22,6 @@ def test_a_session_is_called_after_its_sound_and_the_server_takes_it(
 ) -> None:
     first, second = called(name), called(name)
     assert first.startswith(begins)
-    assert len(first) == len(begins) + 4
+    assert len(first) == len(begins) + 6
     assert first != second
     assert AudioHello.model_validate({"session_id": first}).session_id == first

@@ -3,6 +3,8 @@
 import pytest
 from textual.app import App, ComposeResult
 from textual.content import Content
+from textual.style import Style
+from textual.visual import RenderOptions
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
@@ -40,5 +42,11 @@ async def test_what_is_broken_stays_clear_of_the_mark(width: int, lines: list[st
 
 @pytest.mark.parametrize("width", range(1, 6))
 async def test_the_narrowest_list_is_drawn(width: int) -> None:
-    async with Listed().run_test(size=(width, 12)) as pilot:
+    app = Listed()
+    async with app.run_test(size=(width, 12)) as pilot:
         await pilot.pause()
+        lines = Hanging(Content(TEXT)).render_strips(
+            width, None, Style(), RenderOptions(app.screen._get_style, app.screen.styles)
+        )
+        assert {line.cell_length for line in lines} <= set(range(1, width + 1))
+        assert len(lines) > len(TEXT.splitlines())

@@ -39,8 +39,8 @@ def hint(state: State, sieve: Sieve) -> tuple[str, Keys]:
         return (
             f"{state.url} does not let this console in:\n{state.refusal}.\n\n"
             "If it wants a token: start with --token TOKEN, set STT_CONSOLE_TOKEN,\n"
-            "or give it with the server's name.\n",
-            (("6", "go to the servers"), ("r", "try again"), ("q", "quit")),
+            "or give it here, once.\n",
+            (("6 t", "give its token"), ("r", "try again"), ("q", "quit")),
         )
     if not state.connected:
         return (

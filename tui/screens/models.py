@@ -211,7 +211,7 @@ class ModelsScreen(PlaceScreen):
     def _on_listed(self, message: Listed) -> None:
         auto = Content.assemble(("  auto takes ", MUTED), one_line(message.engines.auto))
         lines = [engine_line(engine) for engine in message.engines.engines]
-        self.query_one("#engines", Static).update(Hanging(Content("\n").join([*lines, auto])))
+        self.query_one("#engines", Static).update(Content("\n").join([*lines, auto]))
         free = message.models.free_bytes
         room = f" · {size(free)} free" if free is not None else ""
         self.listed.border_subtitle = Content(f"{one_line(message.models.cache)}{room}")

@@ -127,6 +127,7 @@ class ProfilesScreen(PlaceScreen):
         if not self.is_mounted or state.url != before.url:
             self._known.clear()
             self._deleted.clear()
+            self._at = None
         if self.is_mounted and self.is_current and state.connected and not before.connected:
             self.ask()
         elif self.is_mounted and state.profile != before.profile:

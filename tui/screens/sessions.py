@@ -62,7 +62,7 @@ def figures(session: SessionFigures) -> Iterator[str]:
     finals = "1 final" if session.finals == 1 else f"{session.finals} finals"
     heard = f"heard {duration(session.audio_seconds)} · {finals}"
     wait = f" · {session.waiting_seconds:.1f} s wait" if session.waiting_seconds >= 0.1 else ""
-    yield f"{heard}{wait}"
+    yield heard + wait
     paces = []
     if session.latency_p50 is not None:
         paces.append(f"latency {session.latency_p50:.2f} s, p95 {session.latency_p95 or 0:.2f} s")

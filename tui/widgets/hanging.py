@@ -44,7 +44,7 @@ class Hanging(Visual):
             strips = body.render_strips(_room(width), None, style, options)
             before += [clear] * (len(strips) - 1)
             drawn += (Strip.join(pair) for pair in zip(before, strips, strict=False))
-        return drawn[:height]
+        return [strip.crop(0, width) for strip in drawn[:height]]
 
 
 def _room(width: int) -> int:
