@@ -1,9 +1,21 @@
 """What is said on the page of an event that isn't speech."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
-from common.events import Error, Event, SessionStarted, SessionStopped, WakeWord, WakeWordTimeout
+from common.events import (
+    Error,
+    Event,
+    SessionStarted,
+    SessionStopped,
+    WakeWord,
+    WakeWordTimeout,
+    Welcome,
+)
 from tui.state import source_name
+
+ANEW = "the server was started anew; nothing was heard in between"
+GAP = "— some of what was said is missing here —"
 
 
 class Remark(NamedTuple):
@@ -29,3 +41,18 @@ def remark_of(event: Event) -> Remark | None:
         case Error(error=error, details=details):
             return Remark(f"{error}: {details}", fault=True)
     return None
+
+
+def remarks_on(welcome: Welcome, before: Welcome | None) -> Iterator[Remark]:
+    """Yield what is to be said where a connection was made again.
+
+    Args:
+        welcome: the server's first word on it.
+        before: that on the one before, to the same address; None if there was none.
+
+    """
+    # Another server of a cluster tells the same events.
+    if before and welcome.server_id != before.server_id and not welcome.cluster:
+        yield Remark(ANEW)
+    if welcome.gap:
+        yield Remark(GAP, fault=True)

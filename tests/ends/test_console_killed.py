@@ -20,7 +20,7 @@ from tests.ends.speech import SPHINX, pcm, send, silence
 from tests.running import SOUNDS, running
 from tests.tui.loopback import screen_text, until
 from tui.app import Console
-from tui.screens.listen import GAP
+from tui.telling import ANEW, GAP
 from tui.widgets.entries import Entry
 
 LIVES = int(os.environ.get("STT_TEST_CONSOLE_LIVES", "3"))
@@ -51,7 +51,9 @@ async def test_every_final_is_there_once_however_often_the_server_is_killed(
             assert _differences(_finals(app), kept) == []
             assert len(kept) >= 2 * LIVES
             # Nothing that was told is missing, so nothing is said to be.
-            assert GAP not in [entry.text for entry in app.home.transcript.entries]
+            texts = [entry.text for entry in app.home.transcript.entries]
+            assert GAP not in texts
+            assert texts.count(ANEW) == LIVES
 
 
 async def test_what_nobody_kept_is_said_to_be_missing(tmp_path: Path) -> None:

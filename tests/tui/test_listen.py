@@ -13,9 +13,10 @@ from common.events import (
 from common.link import Link
 from tests.tui.loopback import Loopback, connected, level, said, screen_text, until
 from tui.app import Console
-from tui.screens.listen import GAP, hint
+from tui.screens.listen import hint
 from tui.sieve import Sieve
 from tui.state import State
+from tui.telling import ANEW, GAP
 from tui.widgets.tabs import SpeakerTabs
 
 
@@ -45,6 +46,21 @@ async def test_a_gap_is_told_honestly(server: Loopback) -> None:
         await until(pilot, lambda: "after" in screen_text(app))
         shown = screen_text(app)
         assert shown.index("before") < shown.index(GAP) < shown.index("after")
+
+
+async def test_a_server_that_was_started_anew_is_told_and_another_connection_is_not(
+    server: Loopback,
+) -> None:
+    app = Console(server.url)
+    async with app.run_test() as pilot:
+        await connected(pilot, server)
+        server.drop()
+        await until(pilot, lambda: len(server.queries) == 2)
+        await connected(pilot, server)
+        assert ANEW not in screen_text(app)
+        server.server_id = "second"
+        server.drop()
+        await until(pilot, lambda: ANEW in screen_text(app))
 
 
 async def test_every_final_arrives_among_many_levels_and_partials(server: Loopback) -> None:

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from common.events import Event, Level, Welcome
     from common.export import Final
 
-GAP = "— some of what was said is missing here —"
-
 Keys = tuple[tuple[str, str], ...]
 
 
@@ -193,6 +191,8 @@ class ListenScreen(PlaceScreen):
         """The sessions that something was heard of, in order."""
         self._pages: dict[str, tuple[Entries, dict[str | None, None]]] = {}
         """The words of other servers, and their sessions, by address."""
+        self._welcomed: Welcome | None = None
+        """The last word of this server's on a connection."""
 
     def contents(self) -> Iterable[Widget]:
         transcript = Transcript()
@@ -224,7 +224,7 @@ class ListenScreen(PlaceScreen):
 
     def _turn_page(self, left: str, url: str) -> None:
         """Keep the words of the server that was left; show those of the other, if it has any."""
-        self._pages[left] = (self.transcript.entries, self._heard)
+        self._pages[left], self._welcomed = (self.transcript.entries, self._heard), None
         entries, self._heard = self._pages.pop(url, (Entries(), {}))
         self.transcript.turn_to(entries)
         self._name_speakers()
@@ -356,8 +356,11 @@ class ListenScreen(PlaceScreen):
             self.meter.level = level
 
     def _welcome(self, welcome: Welcome) -> None:
-        if welcome.gap:
-            self.transcript.remark(GAP, fault=True, at=welcome.timestamp)
+        from tui.telling import remarks_on
+
+        for remark in remarks_on(welcome, self._welcomed):
+            self.transcript.remark(*remark, at=welcome.timestamp)
+        self._welcomed = welcome
         for said in welcome.recent:
             self._heard.setdefault(said.session_id)
             self.transcript.hear(said)
