@@ -1,19 +1,22 @@
-"""Makes docs/console.png: the console in the middle of the demo, as it really is.
+"""Makes docs/console.png and docs/page.png: both in the middle of the demo, as they really are.
 
     python docs/make_screenshots.py
 
 Plays the demo's recording to a server of its own, waits for a partial after some finals, and has
-the console draw itself. Needs Chromium for the PNG.
+the console draw itself; then the same with the page in Chromium, which both need.
 """
 
 import asyncio
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
+
+from playwright.async_api import async_playwright
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
@@ -56,8 +59,28 @@ async def draw() -> str:
             return app.export_screenshot(title="stt-console")
 
 
+async def draw_page(picture: Path) -> None:
+    """Have Chromium draw the page in the middle of the demo."""
+    with running() as server:
+        async with async_playwright() as playwright, Client(server.url) as client:
+            browser = await playwright.chromium.launch(
+                executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+            )
+            page = await browser.new_page(
+                viewport={"width": 1280, "height": 800}, color_scheme="dark"
+            )
+            await page.goto(server.url)
+            await client.start(custom_config=PLAYING)
+            await page.locator(".final").nth(FINALS - 1).wait_for(timeout=60_000)
+            await page.locator(".partial").last.wait_for()
+            await page.screenshot(path=picture)
+            await browser.close()
+    print(picture.relative_to(ROOT))
+
+
 def main() -> None:
     """Draw and convert."""
+    asyncio.run(draw_page(ROOT / "docs" / "page.png"))
     svg = asyncio.run(draw())
     found = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)
     assert found
