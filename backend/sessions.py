@@ -57,6 +57,8 @@ class Sessions:
         self._open: dict[str, Session] = {}
         self._opening: set[str] = set()
         self._main: Session | None = None
+        self._replacing = False
+        """One that listens ends because another is to take its place."""
         self._changing = asyncio.Lock()
         self._watching: set[asyncio.Task[Any]] = set()
         self._idle: dict[str, asyncio.TimerHandle] = {}
@@ -143,10 +145,18 @@ class Sessions:
             source = own(profile.audio)
             with _refused():
                 await asyncio.to_thread(source.open)
-            session = await self._begin(new_id(), name, profile, source, replacing=self._main)
-            self.starts += 1
-            if not session.done.is_set():
-                self._main = session
+            replaced, self._replacing = self._main, True
+            try:
+                session = await self._begin(new_id(), name, profile, source, replacing=replaced)
+                self.starts += 1
+                if not session.done.is_set():
+                    self._main = session
+            except BaseException:
+                if self._main is not replaced:
+                    self._tell_status_soon()
+                raise
+            finally:
+                self._replacing = False
             await self._tell_status()
             return session
 
@@ -376,7 +386,9 @@ class Sessions:
             handle.cancel()
         if self._main is session:
             self._main = None
-            self._watch(self._tell_status())
+            # What is only replaced doesn't stop: that would be told after the new one's start.
+            if not self._replacing:
+                self._tell_status_soon()
 
     def _tell_status_of(self, session: Session) -> None:
         if session is self._main:

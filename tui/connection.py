@@ -29,6 +29,7 @@ from tui.messages import (
     RoundTripMeasured,
     StatusArrived,
 )
+from tui.starting import start
 from tui.state import State
 
 if TYPE_CHECKING:
@@ -205,7 +206,7 @@ class Connected(App[None]):
     async def start(self, *, restart: bool = False) -> None:
         """Have the server listen, with the chosen profile."""
         try:
-            await self.client.start(self.state.wanted, restart=restart)
+            await start(self.client, self.state.wanted, self.state, restart=restart)
         except ClientError as error:
             self.post_message(RequestFailed("start", error))
         else:

@@ -17,6 +17,7 @@ from backend.hearing.vad import Combined
 from backend.meters import exposition
 from backend.parts import Parts
 from backend.problems import Problem
+from backend.session import Session
 from backend.settings import Settings
 from backend.sources import portaudio
 from common.api import ConfigureRequest, SessionRequest
@@ -113,6 +114,36 @@ def playing(**parts: Any) -> dict[str, Any]:
         "transcription": {"engine": "pocketsphinx"},
         "audio": {"source": f"file:{HELLO}"},
     } | parts
+
+
+async def test_what_is_replaced_is_never_told_as_an_end_of_the_listening(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = Told(parts, monkeypatch)
+    await parts.sessions.start(None, playing())
+    second = await parts.sessions.start("captions", playing(), restart=True)
+    await told.until(lambda event: isinstance(event, SystemStatus) and event.profile == "captions")
+    kinds = [event.event for event in told.events if event.event.startswith("session")]
+    assert kinds == ["session_started", "session_stopped", "session_started"]
+    statuses = [event for event in told.events if isinstance(event, SystemStatus)]
+    assert all(status.running for status in statuses)
+    assert parts.sessions.main is second
+
+
+async def test_one_that_fails_to_take_a_place_is_told_as_an_end(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = Told(parts, monkeypatch)
+    await parts.sessions.start(None, playing())
+
+    async def fail(session: Session, ears: object) -> None:
+        raise OSError("no thread can be started")
+
+    monkeypatch.setattr(Session, "start", fail)
+    with pytest.raises(OSError, match="no thread"):
+        await parts.sessions.start(None, playing(), restart=True)
+    await told.until(lambda event: isinstance(event, SystemStatus) and not event.running)
+    assert parts.sessions.main is None
 
 
 async def test_a_restart_that_cannot_be_leaves_what_runs(parts: Parts) -> None:

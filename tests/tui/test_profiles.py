@@ -11,7 +11,7 @@ from common.client import Client
 from common.problems import Refused
 from common.profile import BUILTIN, Profile
 from tests.ends.speech import DEMO, SPHINX
-from tests.running import Running, running
+from tests.running import SOUNDS, Running, running
 from tests.tui.loopback import screen_text, until
 from tests.tui.real import SOON, answer, console, gone, on, paste, seen
 from tui.app import Console
@@ -242,6 +242,28 @@ async def test_the_server_listens_with_the_marked_one(server: Running, client: C
         await pilot.press("home", *["down"] * len(BUILTIN), "a")
         await until(pilot, lambda: app.state.profile == "demo", SOON)
         await seen(pilot, "● demo in use")
+
+
+async def test_a_file_that_is_played_is_played_anew_with_another_profile(
+    server: Running, client: Client
+) -> None:
+    playing = f"file:{DEMO}"
+    await client.start("noisy-room", {"audio": {"source": playing}})
+    own = {**SPHINX, "audio": {"source": f"file:{SOUNDS / 'one-two-three.flac'}"}}
+    await client.save_profile("own", Profile.model_validate(own))
+    async with console(server, "2") as pilot:
+        app = pilot.app
+        assert isinstance(app, Console)
+        await seen(pilot, "● noisy-room in use", "own")
+        await pilot.press("home", "down", "down", "a")
+        await until(pilot, lambda: app.state.profile == "dictation", SOON)
+        assert [one.source for one in await client.sessions()] == [playing]
+        await pilot.press("1", "p", "home", "enter")
+        await until(pilot, lambda: app.state.profile == "vad-triggered", SOON)
+        assert [one.source for one in await client.sessions()] == [playing]
+        await pilot.press("2", "end", "a")
+        await until(pilot, lambda: app.state.profile == "own", SOON)
+        assert app.state.source == own["audio"]["source"]
 
 
 async def test_a_server_that_is_away_is_told(server: Running) -> None:

@@ -26,6 +26,7 @@ from tui.screens.differ import lines
 from tui.screens.edit import EditScreen, bad_name
 from tui.screens.place import PlaceScreen
 from tui.standing import described, told_fault
+from tui.starting import start
 from tui.state import State
 from tui.text import FAINT, MUTED, one_line
 from tui.widgets.hanging import Hanging
@@ -261,7 +262,7 @@ class ProfilesScreen(PlaceScreen):
     async def action_listen(self) -> None:
         if marked := self._marked():
             try:
-                await self.app.client.start(marked.name, restart=True)
+                await start(self.app.client, marked.name, self.state, restart=True)
             except ClientError as error:
                 self._fail("start", error)
 
