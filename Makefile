@@ -80,6 +80,10 @@ bench: $(VENV)/benched
 	$(BIN)/python -m benchmarks.fanout --stuck
 	$(BIN)/python -m benchmarks.streams
 	$(BIN)/python -m benchmarks.rest
+	$(BIN)/python -m benchmarks.slow_reader
+	$(BIN)/python -m benchmarks.console
+	$(BIN)/python -m benchmarks.kill
+	$(BIN)/python -m benchmarks.sinks
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

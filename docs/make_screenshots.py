@@ -33,7 +33,9 @@ PLAYING: dict[str, Any] = {
         "engine": "mlx_whisper",
         "model": "tests/fixtures/tinywhisper",
         "language": "en",
+        "carry_over": 0,
     },
+    "vad": {"pre_speech": 0.5},
     "audio": {"source": f"file:{DEMO.relative_to(ROOT)}"},
 }
 

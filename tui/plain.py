@@ -25,7 +25,7 @@ from common.events import (
 from common.link import Link
 from common.problems import ClientError, Refused, Unauthorized
 from common.stream import EventStream
-from tui.state import recovery
+from tui.state import recovery, speaker
 from tui.text import one_line
 
 DONE, FAILED = 0, 1
@@ -92,7 +92,7 @@ class Printer:
             case Transcription(is_final=True):
                 self._print(event)
             case SessionStarted():
-                say(f"listening to {event.source}")
+                say(f"listening to {speaker(event.session_id, event.source)}")
                 if event.source in ("stream", "upload"):
                     self._fed.add(event.session_id)
             case SessionStopped():

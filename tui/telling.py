@@ -12,9 +12,9 @@ from common.events import (
     WakeWordTimeout,
     Welcome,
 )
-from tui.state import source_name
+from tui.state import speaker
 
-ANEW = "the server was started anew; nothing was heard in between"
+ANEW = "the server was started anew"
 GAP = "— some of what was said is missing here —"
 
 
@@ -28,9 +28,9 @@ class Remark(NamedTuple):
 def remark_of(event: Event) -> Remark | None:
     """Return what to say of an event; None of most."""
     match event:
-        case SessionStarted(source=source, profile=profile):
+        case SessionStarted(session_id=session, source=source, profile=profile):
             how = f" with {profile}" if profile else ""
-            return Remark(f"listening to {source_name(source)}{how}")
+            return Remark(f"listening to {speaker(session, source)}{how}")
         case SessionStopped(reason=reason):
             return Remark(f"listening {reason}")
         case WakeWord(wake_word=word, confidence=confidence):

@@ -51,7 +51,7 @@ class ProfilesScreen(PlaceScreen):
             "listen",
             "Listen with",
             id="profiles.listen",
-            tooltip="Start the server's listening anew with this profile",
+            tooltip="Listen anew, on the server, with this profile; a file there begins again",
         ),
         Binding("m", "rename", "Rename", id="profiles.rename", tooltip="Give it another name"),
         Binding(

@@ -23,7 +23,7 @@ from tui.screens.ask import AskText
 from tui.screens.pick import Pick, offered
 from tui.screens.place import PlaceScreen
 from tui.sounds import Sound, SoundFault, microphone, recording
-from tui.state import State, source_name
+from tui.state import State, speaker
 from tui.text import FAINT, MUTED, one_line
 from tui.widgets.hanging import Hanging
 from tui.widgets.status import duration
@@ -42,16 +42,15 @@ PERIOD = 1.0
 
 def described(session: SessionFigures, feed: Feed | None, own: bool) -> Content:
     """Return a session's lines: where its sound comes from, and how it does."""
-    source = source_name(session.source)
-    if feed:
-        source = f"{feed.sound.name}, from this console"
+    name = speaker(session.session_id, session.source) or session.session_id
+    source = f"{feed.sound.name}, from this console" if feed else name
     profile = f" · {one_line(session.profile)}" if session.profile else ""
     return Content.assemble(
         ("● ", "$text-success"),
         (one_line(source), "bold"),
         (profile, MUTED),
         ("  the server's own" if own else "", FAINT),
-        (f"  {one_line(session.session_id)}", FAINT),
+        ("" if source == session.session_id else f"  {one_line(session.session_id)}", FAINT),
         *((f"\n  {line}", MUTED) for line in figures(session)),
         (f"\n  {sent(feed)}" if feed else "", MUTED),
     )
