@@ -57,8 +57,8 @@ class Sessions:
         self._open: dict[str, Session] = {}
         self._opening: set[str] = set()
         self._main: Session | None = None
-        self._replacing = False
-        """One that listens ends because another is to take its place."""
+        self._replaced: Session | None = None
+        """The last that was ended because another was to take its place."""
         self._changing = asyncio.Lock()
         self._watching: set[asyncio.Task[Any]] = set()
         self._idle: dict[str, asyncio.TimerHandle] = {}
@@ -145,18 +145,16 @@ class Sessions:
             source = own(profile.audio)
             with _refused():
                 await asyncio.to_thread(source.open)
-            replaced, self._replacing = self._main, True
+            before = self._main
             try:
-                session = await self._begin(new_id(), name, profile, source, replacing=replaced)
-                self.starts += 1
-                if not session.done.is_set():
-                    self._main = session
+                session = await self._begin(new_id(), name, profile, source, replacing=before)
             except BaseException:
-                if self._main is not replaced:
+                if self._main is not before:
                     self._tell_status_soon()
                 raise
-            finally:
-                self._replacing = False
+            self.starts += 1
+            if not session.done.is_set():
+                self._main = session
             await self._tell_status()
             return session
 
@@ -340,6 +338,7 @@ class Sessions:
                 with _refused():
                     await session.prepare()
                     if replacing:
+                        self._replaced = replacing
                         await self.finish(replacing)
                     await session.start(self._ears)
             except BaseException:
@@ -386,8 +385,8 @@ class Sessions:
             handle.cancel()
         if self._main is session:
             self._main = None
-            # What is only replaced doesn't stop: that would be told after the new one's start.
-            if not self._replacing:
+            # The end of what is only replaced would be told after the new one's start.
+            if session is not self._replaced:
                 self._tell_status_soon()
 
     def _tell_status_of(self, session: Session) -> None:

@@ -130,6 +130,24 @@ async def test_what_is_replaced_is_never_told_as_an_end_of_the_listening(
     assert parts.sessions.main is second
 
 
+async def test_one_that_ends_by_itself_before_it_is_replaced_is_told_at_once(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told, take = Told(parts, monkeypatch), parts.sessions._take
+    await parts.sessions.start(None, playing())
+    downloaded = asyncio.Event()
+
+    async def wait(profile: Profile) -> Taken:
+        await downloaded.wait()
+        return await take(profile)
+
+    monkeypatch.setattr(parts.sessions, "_take", wait)
+    restarting = asyncio.create_task(parts.sessions.start("captions", playing(), restart=True))
+    await told.until(lambda event: isinstance(event, SystemStatus) and not event.running)
+    downloaded.set()
+    assert await restarting is parts.sessions.main
+
+
 async def test_one_that_fails_to_take_a_place_is_told_as_an_end(
     parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
