@@ -88,6 +88,11 @@ class History:
         self._lock.give_back()
 
     @property
+    def first(self) -> int:
+        """The number before the first event of this life; 0 before `open`."""
+        return self._first or 0
+
+    @property
     def origin(self) -> str:
         """What names this history among those of other servers."""
         return f"{self._origin:012x}"

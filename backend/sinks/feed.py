@@ -53,7 +53,7 @@ class Sink(Protocol):
     batch: int
     """Finals that it takes at a time."""
     whole: bool
-    """It begins with the oldest final, not with the next one."""
+    """It begins with the oldest final, not with the first of the life in which it was named."""
     patience: float
     """Seconds for which one final is tried while it can't be delivered; then it is put aside."""
 
@@ -141,7 +141,7 @@ class Feed:
             return
         place = await self._history.read(places.find, self.sink.name)
         if place is None:
-            place = 0 if self.sink.whole else await self._history.read(places.newest)
+            place = 0 if self.sink.whole else self._history.first
             await self._history.write(places.save, self.sink.name, place)
         self._place = place
 

@@ -25,11 +25,6 @@ def find(connection: sqlite3.Connection, name: str) -> int | None:
     return row[0] if row else None
 
 
-def newest(connection: sqlite3.Connection) -> int:
-    """Return the number of the newest final; 0 if there is none."""
-    return int(connection.execute("SELECT coalesce(max(seq), 0) FROM utterances").fetchone()[0])
-
-
 def save(connection: sqlite3.Connection, name: str, seq: int) -> None:
     """Write down how far a sink has come."""
     connection.execute("INSERT OR REPLACE INTO places VALUES (?, ?)", (name, seq))

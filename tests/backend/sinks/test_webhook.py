@@ -3,13 +3,15 @@
 import base64
 import hashlib
 import hmac
+import sqlite3
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
 from backend.history import search
-from backend.sinks import feed
+from backend.sinks import feed, places
 from common.history import HistoryPageQuery
 from tests.backend.history.made import until
 from tests.backend.sinks.made import Receiver, Speaking, life, receiving, until_it_is
@@ -43,6 +45,28 @@ async def test_each_final_is_posted_signed_and_named(tmp_path: Path) -> None:
         digest = hmac.new(b"a secret of ours", f"{name}.{at}.".encode() + body, hashlib.sha256)
         expected = "v1," + base64.b64encode(digest.digest()).decode()
         assert headers["Webhook-Signature"] == expected
+
+
+async def test_it_begins_with_the_first_final_of_this_life_however_late_it_looks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said, find = threading.Event(), places.find
+
+    def late(connection: sqlite3.Connection, name: str) -> int | None:
+        assert said.wait(10)
+        return find(connection, name)
+
+    monkeypatch.setattr(places, "find", late)
+    async with receiving() as receiver:
+        async with life(tmp_path) as (_, bus, _):
+            await Speaking(bus).say(1)
+        async with life(tmp_path, webhook_url=receiver.url) as (_, bus, _):
+            speaking = Speaking(bus)
+            speaking.texts = ["before"]
+            await speaking.say(2)
+            said.set()
+            await until_taken(receiver, 2)
+    assert receiver.texts == ["number 1", "number 2"]
 
 
 async def test_what_it_answers_500_to_comes_again_in_order_and_once(tmp_path: Path) -> None:
