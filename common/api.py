@@ -380,7 +380,7 @@ class Transcript(Shape):
 Data = TypeVar("Data")
 
 
-class Success(Shape, Generic[Data]):
+class Success(Shape, Generic[Data], use_attribute_docstrings=False):
     """An answer in the reference's envelope."""
 
     status: Literal["success"] = "success"

@@ -44,6 +44,12 @@ class Running:
         assert self._listening.wait(seconds), f"the server didn't come up:\n{self.log}"
         assert self.url, f"the server ended:\n{self.log}"
 
+    def wait_until_it_says(self, words: str, seconds: float = 30) -> None:
+        deadline = time.monotonic() + seconds
+        while words not in self.log:
+            assert time.monotonic() < deadline, f"it didn't say {words!r}:\n{self.log}"
+            time.sleep(0.01)
+
     def stop(self, number: int = signal.SIGTERM, seconds: float = 30) -> int:
         """Send the signal, return the exit code."""
         if self.process.poll() is None:
@@ -67,6 +73,17 @@ class Running:
                     self.url = found[1]
                     self._listening.set()
         self._listening.set()
+
+
+def workers(server: Running) -> list[int]:
+    """Return the processes that a server's engines work in; needs ``/proc``."""
+    children = [
+        int(child)
+        for task in Path(f"/proc/{server.process.pid}/task").iterdir()
+        for child in (task / "children").read_text().split()
+    ]
+    lines = {child: Path(f"/proc/{child}/cmdline").read_bytes() for child in children}
+    return [child for child, line in lines.items() if b"backend.engines.host" in line]
 
 
 @contextmanager

@@ -81,17 +81,7 @@ async def test_leaving_while_it_is_being_announced_does_not_wait() -> None:
 def test_a_server_tells_in_its_log_that_it_is_announced(host: str) -> None:
     with running("--host", host, "--insecure") as server:
         if host == "0.0.0.0":
-            deadline = 100
-            while "announced on the local network" not in server.log and deadline:
-                server.process.poll()
-                deadline -= 1
-                _pause()
+            server.wait_until_it_says("announced on the local network")
         assert server.stop() == 0
     assert ("announced on the local network" in server.log) is (host == "0.0.0.0")
     assert "Traceback" not in server.log
-
-
-def _pause() -> None:
-    import time
-
-    time.sleep(0.1)

@@ -10,21 +10,10 @@ import pytest
 from common.client import Client
 from common.events import Error, Event, SpeechEnded
 from tests.ends.speech import DEMO, SENTENCES, WHISPER, finals, pcm, send
-from tests.running import running
+from tests.running import running, workers
 
 pytest.importorskip("mlx_whisper", reason="mlx_whisper is not installed here")
 pytestmark = pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="there is no /proc")
-
-
-def workers(server: int) -> list[int]:
-    """Return the processes that a server's engines work in."""
-    children = [
-        int(child)
-        for task in Path(f"/proc/{server}/task").iterdir()
-        for child in (task / "children").read_text().split()
-    ]
-    lines = {child: Path(f"/proc/{child}/cmdline").read_bytes() for child in children}
-    return [child for child, line in lines.items() if b"backend.engines.host" in line]
 
 
 async def test_an_engine_that_is_killed_in_mid_speech_costs_no_words() -> None:
@@ -33,7 +22,7 @@ async def test_an_engine_that_is_killed_in_mid_speech_costs_no_words() -> None:
             Client(server.url) as client,
             client.audio(custom_config=WHISPER) as upload,
         ):
-            (worker,) = workers(server.process.pid)
+            (worker,) = workers(server)
             os.kill(worker, signal.SIGSTOP)  # What is asked of it now is not answered.
             await send(upload, pcm(DEMO, 9.0))
             events: list[Event] = []
@@ -45,7 +34,7 @@ async def test_an_engine_that_is_killed_in_mid_speech_costs_no_words() -> None:
             os.kill(worker, signal.SIGKILL)
             await upload.stop()
             events += [event async for event in upload]
-            assert workers(server.process.pid) != [worker]
+            assert workers(server) != [worker]
         said = [final.text for final in finals(events)]
         assert said[:3] == SENTENCES[:3]
         (fault,) = [event for event in events if isinstance(event, Error)]
