@@ -105,11 +105,13 @@ class Loopback:
             return
         there, back = await asyncio.open_connection("127.0.0.1", self._inner)
         self._ends |= {writer, back}
-        with suppress(OSError):
-            await asyncio.gather(_pipe(reader, back), _pipe(there, writer))
-        for end in (writer, back):
-            self._ends.discard(end)
-            end.transport.abort()
+        try:
+            with suppress(OSError):
+                await asyncio.gather(_pipe(reader, back), _pipe(there, writer))
+        finally:
+            for end in (writer, back):
+                self._ends.discard(end)
+                end.transport.abort()
 
     async def _run(self, ready: threading.Event, stop: asyncio.Event) -> None:
         inner = await asyncio.start_server(lambda _r, w: w.close(), "127.0.0.1", 0)

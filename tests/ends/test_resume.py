@@ -33,13 +33,15 @@ class Network:
         there, back = await asyncio.open_connection("127.0.0.1", self._port)
         lasts = None if self.calm else self._rng.uniform(0.005, 0.07)
         pumps = [asyncio.create_task(pump) for pump in (_pump(reader, back), _pump(there, writer))]
-        await asyncio.wait(pumps, timeout=lasts, return_when=asyncio.FIRST_COMPLETED)
-        self.cuts += lasts is not None
-        for pump in pumps:
-            pump.cancel()
+        try:
+            await asyncio.wait(pumps, timeout=lasts, return_when=asyncio.FIRST_COMPLETED)
+            self.cuts += lasts is not None
+        finally:
+            for pump in pumps:
+                pump.cancel()
+            for end in (writer, back):
+                end.transport.abort()
         await asyncio.gather(*pumps, return_exceptions=True)
-        for end in (writer, back):
-            end.transport.abort()
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -135,6 +135,7 @@ async def test_a_text_that_is_none_ends_the_session(here: Inside, client: Client
 async def test_who_leaves_is_noticed(here: Inside, client: ClientConnection) -> None:
     session = here.parts.sessions.find("stream")
     await client.send(bytes(1025))
+    assert await (await client.ping()) >= 0
     client.transport.abort()
     await asyncio.wait_for(session.done.wait(), 20)
     assert session._reason == "disconnected"
