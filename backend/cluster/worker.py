@@ -130,11 +130,15 @@ class Worker:
 
     async def _of_the_dead(self, redis: Redis) -> Task | None:
         """Return a job of which nothing was heard for long."""
-        found: Any = await redis.xautoclaim(
-            self._keys.jobs, GROUP, self._me, int(DEAD * 1000), count=1
+        # With ids alone nothing is counted as delivered: one of our own may be among them, of which
+        # nothing was heard while this machine slept.
+        entries: Any = await redis.xautoclaim(
+            self._keys.jobs, GROUP, self._me, int(DEAD * 1000), count=1, justid=True
         )
-        task = _task(found[1])
-        if task is None or task.entry in self._doing:
+        if not entries or entries[0] in self._doing:
+            return None
+        task = _task(await redis.xclaim(self._keys.jobs, GROUP, self._me, 0, entries))
+        if task is None:
             return None
         pending: Any = await redis.xpending_range(self._keys.jobs, GROUP, task.entry, task.entry, 1)
         log.warning("cluster: a job of a server that is gone is taken over: %s", task.name)

@@ -179,8 +179,15 @@ function showLink({ state, reason, seconds }) {
 
 const fed = (source) => source === "stream" || source === "upload";
 
+// Ids that the server made up, which tell nobody anything.
+const DRAWN = /^[0-9a-f]{12}$/;
+
+// A session that a client feeds, if the client said what it is called.
+const named = (session) => fed(sources.get(session) ?? "") && !DRAWN.test(session);
+
 function sourceName(session) {
   if (session && session === ownSession()) return "this browser's microphone";
+  if (named(session)) return session;
   const source = sources.get(session) ?? "";
   if (source.startsWith("file:")) return source.split(/[/\\]/).pop();
   return { microphone: "the server's microphone", stream: "a client's stream", upload: "a client's uploads" }[source] ?? "a session";
@@ -188,6 +195,7 @@ function sourceName(session) {
 
 function tagOf(session) {
   if (session === ownSession()) return "this browser";
+  if (named(session)) return session;
   return fed(sources.get(session) ?? "") ? "client" : "";
 }
 

@@ -346,6 +346,24 @@ async def test_words_come_and_go_as_the_server_says(browser: Browser, server: Ru
 
 
 @in_browser
+async def test_what_a_client_feeds_is_called_as_the_client_says(
+    browser: Browser, server: Running
+) -> None:
+    async with page_of(browser, server.url) as page:
+        await connected(page)
+        await page.get_by_role("button", name="Clear").dispatch_event("click")
+        for number, name in enumerate(("talk.wav-1a2b3c", "0123456789ab"), 1):
+            of = {"session_id": name}
+            begun = {"source": "stream", "profile": None, "engine": "mlx_whisper", "model": "tiny"}
+            await tell(page, event="session_started", **begun, **of)
+            await tell(page, **words("it is time", number, final=True), **of)
+        notes = page.locator(".note")
+        await expect(notes.filter(has_text="listening to talk.wav-1a2b3c")).to_be_visible()
+        await expect(notes.filter(has_text="listening to a client's stream")).to_be_visible()
+        await expect(page.locator(".final .tag")).to_have_text(["talk.wav-1a2b3c", "client"])
+
+
+@in_browser
 async def test_wake_words_levels_gaps_and_errors_are_told(
     browser: Browser, server: Running
 ) -> None:

@@ -4,6 +4,7 @@ from textual.widgets._footer import FooterKey
 
 from tests.tui.loopback import screen_text, until
 from tui.app import Console
+from tui.widgets.keyline import KeyLine
 
 
 async def test_only_whole_keys_are_shown_and_help_always() -> None:
@@ -36,3 +37,14 @@ async def test_keys_that_are_shown_no_more_are_let_go() -> None:
             gc.collect()
             counts.append(sum(issubclass(type(one), FooterKey) for one in gc.get_objects()))
         assert counts[-1] <= counts[0], counts
+
+
+async def test_keys_that_come_when_their_screen_is_gone_do_no_harm() -> None:
+    app = Console("http://127.0.0.1:9")
+    async with app.run_test() as pilot:
+        line = KeyLine()
+        await app.screen.mount(line)
+        await line.remove()
+        await line.recompose()
+        await pilot.pause()
+        assert app.is_running

@@ -37,8 +37,9 @@ class KeyLine(Footer):
         self._fit()
 
     async def recompose(self) -> None:
-        # Behind a dialog nothing is styled anew; the keys come again when that is closed.
-        if not self.screen.is_current:
+        # Behind a dialog nothing is styled anew; the keys come again when that is closed. Who
+        # leaves fast is gone before they come at all.
+        if not (self.is_attached and self.screen.is_current):
             return
         await super().recompose()
         self._fit()

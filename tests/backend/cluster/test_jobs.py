@@ -151,6 +151,22 @@ async def test_a_slow_servers_job_stays_its_own(monkeypatch: pytest.MonkeyPatch)
                 assert not greedy.done
 
 
+async def test_a_server_that_slept_is_not_counted_as_dead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "DEAD", 0.01)  # As if nothing had run for long, again and again.
+    monkeypatch.setattr(worker, "BLOCK", 0.02)
+    stuck = Stuck()
+    with redis_server() as redis:
+        async with working(redis, "sleepy", stuck.read), asking(redis) as ask:
+            answer = asyncio.create_task(ask("hello"))
+            await stuck.began.wait()
+            await asyncio.sleep(0.5)
+            async with Redis(port=redis.port) as direct:
+                (job,) = await direct.xpending_range(KEYS.jobs, "servers", "-", "+", 10)
+            assert job["times_delivered"] == 1
+            answer.cancel()
+            await asyncio.gather(answer, return_exceptions=True)
+
+
 async def test_a_job_that_ends_servers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker, "DEAD", 0.05)
     with redis_server() as redis:
