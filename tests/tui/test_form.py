@@ -161,3 +161,14 @@ async def test_a_choice_that_may_be_none_is_made_and_taken_back() -> None:
         assert app.form.profile.transcription.fallback == "pocketsphinx"
         await fallback.write(None)
         await until(pilot, lambda: app.form.profile == Profile())
+
+
+async def test_what_comes_when_the_form_is_gone_does_no_harm() -> None:
+    app = Alone(Profile())
+    async with app.run_test(size=(100, 40)) as pilot:
+        await whole(pilot, app)
+        await app.form.remove()
+        await app.form._go_on()
+        app.form._keep_in_sight()
+        await pilot.pause()
+        assert app.is_running

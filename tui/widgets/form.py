@@ -183,7 +183,10 @@ class Form(VerticalScroll, can_focus=False):
     async def _go_on(self) -> None:
         config = self.saved.model_dump()
         for section in sections()[FIRST:]:
-            await self.mount_all(_section(section, config))
+            if self.is_attached:
+                await self.mount_all(_section(section, config))
+            if not self.is_attached:
+                return  # Who leaves fast has no use for it.
             self.look()
         self.whole = True
 
@@ -209,7 +212,7 @@ class Form(VerticalScroll, can_focus=False):
         self.call_after_refresh(self._keep_in_sight)
 
     def _keep_in_sight(self) -> None:
-        focused = self.screen.focused
+        focused = self.screen.focused if self.is_attached else None
         if focused and self in focused.ancestors:
             focused.scroll_visible(animate=False)
 
