@@ -55,7 +55,7 @@ from common.models import (
     PullCancelled,
 )
 from common.past import History
-from common.problems import Broken, ClientError, Refused, Unauthorized, Unreachable
+from common.problems import Broken, ClientError, Closed, Refused, Unauthorized, Unreachable
 from common.profile import Profile
 from common.rest import Rest, shaped
 from common.sinks import SinkList, SinkStatus
@@ -331,6 +331,7 @@ __all__ = [
     "Broken",
     "Client",
     "ClientError",
+    "Closed",
     "EventStream",
     "Link",
     "Refused",

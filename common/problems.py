@@ -3,6 +3,9 @@
 * `ClientError`
 
   * `Unreachable`: no server answered there.
+
+    * `Closed`: the client itself was closed.
+
   * `Refused`: the server answered with an error; says what was wrong and how to mend it.
 
     * `Unauthorized`: 401, no token or the wrong one.
@@ -17,6 +20,10 @@ class ClientError(Exception):
 
 class Unreachable(ClientError):
     """No server answered at the address."""
+
+
+class Closed(Unreachable):
+    """The client was closed before or while it asked."""
 
 
 class Broken(ClientError):

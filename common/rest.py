@@ -7,7 +7,7 @@ from typing import Any, Self, TypeVar
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from common.problems import Broken, Unreachable, refusal
+from common.problems import Broken, Closed, Unreachable, refusal
 from common.profile import faults
 
 Shape = TypeVar("Shape", bound=BaseModel)
@@ -94,7 +94,11 @@ class Rest:
         for left in reversed(range(len(self._urls))):
             try:
                 return await self._http.request(method, path, **how)
-            except httpx.RequestError as error:
+            except (httpx.RequestError, RuntimeError) as error:
+                if self._http.is_closed:
+                    raise Closed(f"{self.url}: this client is closed") from error
+                if isinstance(error, RuntimeError):
+                    raise
                 unsent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
                 fault = Unreachable(f"{self.url}: {error or type(error).__name__}")
                 if not unsent or not left:

@@ -14,14 +14,14 @@ from textual.app import SystemCommand, get_system_commands_provider
 from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
 from textual.events import Event as Happening
-from textual.events import Key
+from textual.events import InputEvent, Key, Paste
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.theme import Theme
 
 from common.link import Link
-from common.problems import ClientError, Refused, Unauthorized
-from tui.commands import Commands, explained
+from common.problems import ClientError, Closed, Refused, Unauthorized
+from tui.commands import Commands, Palette, explained
 from tui.connection import Connected
 from tui.messages import (
     EventsArrived,
@@ -157,7 +157,13 @@ class Console(Connected):
             if command.title not in ours:
                 yield command
 
+    def action_command_palette(self) -> None:
+        if not isinstance(self.screen, Palette):
+            self.push_screen(Palette(id="--command-palette"))
+
     async def on_event(self, event: Happening) -> None:
+        if isinstance(event, InputEvent | Paste) and (self._exit or not self.screen_stack):
+            return  # What is typed while the app ends has nowhere to go.
         if isinstance(event, Key):
             here = self.focused or self.screen
             if not event.is_forwarded:
@@ -249,6 +255,8 @@ class Console(Connected):
         if message.doing in ("start", "stop"):
             self.state = replace(self.state, doing="")
         error = message.error
+        if isinstance(error, Closed):
+            return  # It was another server that was asked.
         if isinstance(error, Refused):
             self.tell(error.details, f"{message.doing}: {error.error}", "error")
         else:

@@ -1,12 +1,23 @@
 """The command palette: every binding that explains itself is a command."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 
 from textual.binding import ActiveBinding
-from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.command import (
+    Command,
+    CommandList,
+    CommandPalette,
+    DiscoveryHit,
+    Hit,
+    Hits,
+    Provider,
+)
 from textual.screen import Screen
 from textual.types import IgnoreReturnCallbackType
+
+from tui.screens.dialog import Ending
 
 
 def explained(screen: Screen[object]) -> Iterator[ActiveBinding]:
@@ -49,3 +60,19 @@ class Commands(Provider):
 
     def _command(self, active: ActiveBinding) -> IgnoreReturnCallbackType:
         return partial(self.app.run_action, active.binding.action, active.node)
+
+
+class Palette(Ending, CommandPalette):
+    """Textual's own, which ends the app when it is used faster than it is drawn, or closed faster
+    than its commands are found.
+    """
+
+    def _action_command_list(self, action: str) -> None:
+        with suppress(KeyError):  # What isn't drawn has no lines.
+            super()._action_command_list(action)
+
+    def _refresh_command_list(
+        self, command_list: CommandList, commands: list[Command], clear_current: bool
+    ) -> None:
+        if command_list.is_attached:
+            super()._refresh_command_list(command_list, commands, clear_current)

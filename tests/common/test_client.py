@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from common.client import Broken, Client, Refused, Unauthorized, Unreachable
+from common.client import Broken, Client, Closed, Refused, Unauthorized, Unreachable
 
 Answer = tuple[int, Any]
 
@@ -182,3 +182,10 @@ async def test_what_may_have_been_heard_is_not_asked_of_another_server() -> None
         with pytest.raises(Unreachable):
             await client.start()
     assert asked == ["one"]
+
+
+async def test_a_client_that_is_closed_says_so() -> None:
+    client = Client("http://127.0.0.1:9")
+    await client.aclose()
+    with pytest.raises(Closed, match="this client is closed"):
+        await client.status()

@@ -8,7 +8,7 @@ from textual.widgets import Input, Select, Switch
 
 from common.profile import BUILTIN, Profile
 from tests.tui.loopback import screen_text, until
-from tui.widgets.form import Form, Row
+from tui.widgets.form import Choice, Form, Row
 from tui.widgets.texts import Texts
 
 
@@ -170,5 +170,16 @@ async def test_what_comes_when_the_form_is_gone_does_no_harm() -> None:
         await app.form.remove()
         await app.form._go_on()
         app.form._keep_in_sight()
+        await pilot.pause()
+        assert app.is_running
+
+
+async def test_a_choice_that_is_not_whole_takes_a_value() -> None:
+    app = Alone(Profile())
+    async with app.run_test(size=(100, 40)) as pilot:
+        await whole(pilot, app)
+        choice = app.form.query(Choice).first()
+        await choice.query_one("#label").remove()
+        choice.value = choice._options[1][1]
         await pilot.pause()
         assert app.is_running

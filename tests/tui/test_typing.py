@@ -1,9 +1,12 @@
 """Keys that come faster than the console answers: a fast typist's, or those of a slow machine."""
 
+from textual.command import CommandList
 from textual.events import Key
 
 from tests.tui.loopback import Loopback, connected, until
 from tui.app import Console
+from tui.commands import Palette
+from tui.screens.ask import AskText
 
 
 def type_ahead(app: Console, *keys: str) -> None:
@@ -35,3 +38,51 @@ async def test_the_line_that_was_opened_can_be_closed_at_once(server: Loopback) 
         await until(pilot, lambda: not app.home.find_line.display)
         assert app.focused is app.home.transcript
         assert server.asked == []
+
+
+async def test_a_dialog_that_is_left_twice_takes_nothing_else_along(server: Loopback) -> None:
+    app = Console(server.url)
+    async with app.run_test() as pilot:
+        await connected(pilot, server)
+        beneath, dialog, given = AskText("Beneath"), AskText("On top"), list[str | None]()
+        await app.push_screen(beneath)
+        await app.push_screen(dialog, given.append)
+        dialog.dismiss("once")
+        dialog.dismiss("twice")
+        await pilot.pause()
+        assert app.screen is beneath
+        assert given == ["once"]
+        type_ahead(app, *["escape"] * 5)
+        await until(pilot, lambda: app.screen is app.home)
+        await pilot.pause()
+        assert app.is_running
+
+
+async def test_the_palette_may_be_used_before_it_is_drawn_and_left_before_it_is_whole(
+    server: Loopback,
+) -> None:
+    app = Console(server.url)
+    async with app.run_test() as pilot:
+        await connected(pilot, server)
+        for keys in (["pageup"], ["pagedown", "end"], ["escape"], ["s", "enter", "enter"]):
+            type_ahead(app, "ctrl+p", *keys)
+            await pilot.pause(0.05)
+            type_ahead(app, *["escape"] * 3)
+            await until(pilot, lambda: app.screen is app.home)
+        palette = Palette()
+        await app.push_screen(palette)
+        commands = palette.query_one(CommandList)
+        palette.dismiss()
+        await until(pilot, lambda: not commands.is_attached)
+        palette._refresh_command_list(commands, [], clear_current=True)
+        assert app.is_running
+
+
+async def test_keys_after_the_last_one_go_nowhere(server: Loopback) -> None:
+    app = Console(server.url)
+    async with app.run_test() as pilot:
+        await connected(pilot, server)
+        type_ahead(app, "q", "s", "2", "slash")
+        await until(pilot, lambda: app._exit)
+    assert app.return_code == 0
+    assert server.asked == []

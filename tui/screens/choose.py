@@ -5,12 +5,13 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from common.api import Profiles, ProfileSummary
+from tui.screens.dialog import Dialog
 from tui.text import MUTED, one_line
+from tui.widgets.listing import Listing
 
 
 def described(profile: ProfileSummary, default: str) -> Content:
@@ -30,7 +31,7 @@ def described(profile: ProfileSummary, default: str) -> Content:
     )
 
 
-class ChooseProfile(ModalScreen[str | None]):
+class ChooseProfile(Dialog[str | None]):
     """Ends with a profile's name, or None when none was chosen."""
 
     CSS_PATH = "choose.tcss"
@@ -51,7 +52,7 @@ class ChooseProfile(ModalScreen[str | None]):
         self._current = current
 
     def compose(self) -> ComposeResult:
-        listed = OptionList(
+        listed = Listing(
             *(
                 Option(described(profile, self._profiles.default))
                 for profile in self._profiles.profiles

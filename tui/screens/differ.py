@@ -7,10 +7,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui.fields import Field, shown
+from tui.screens.dialog import Dialog
 from tui.text import FAINT, MUTED, one_line
 
 Difference = tuple[Field, Any, Any]
@@ -32,7 +32,7 @@ def _worded(field: Field, value: Any) -> str:
     return one_line(shown(field, value)) or "none"
 
 
-class DifferScreen(ModalScreen[None]):
+class DifferScreen(Dialog[None]):
     """Shows the differences until it is left."""
 
     CSS_PATH = "differ.tcss"

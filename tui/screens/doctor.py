@@ -7,11 +7,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Static
 
 from common.api import DoctorReport, Finding
+from tui.screens.dialog import Dialog
 from tui.text import MUTED, one_line
 
 MARKS = {
@@ -44,7 +44,7 @@ def verdict(report: DoctorReport) -> str:
     return "One fault keeps" if faults == 1 else f"{faults} faults keep"
 
 
-class DoctorScreen(ModalScreen[None]):
+class DoctorScreen(Dialog[None]):
     """Opens at once; the report is shown when it comes."""
 
     CSS_PATH = "doctor.tcss"

@@ -16,6 +16,7 @@ from tui.fields import Path, changes, differences, sparse
 from tui.messages import RequestFailed
 from tui.screens.ask import AskText
 from tui.screens.confirm import Confirm
+from tui.screens.dialog import Ending
 from tui.screens.differ import DifferScreen
 from tui.text import MUTED, one_line
 from tui.widgets.form import Form
@@ -33,7 +34,7 @@ def bad_name(name: str) -> str:
     return "begin with a-z or a digit; go on with those, dots, dashes, underscores; 64 at most"
 
 
-class EditScreen(Screen[str | None]):
+class EditScreen(Ending, Screen[str | None]):
     """Ends with the name under which the profile was saved last, or None."""
 
     CSS_PATH = "edit.tcss"

@@ -9,15 +9,15 @@ from textual import getters, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from common.export import FORMATS, Final, export
 from tui.screens.confirm import Confirm
+from tui.screens.dialog import Dialog
 from tui.widgets.chooser import Chooser
 
 
-class ExportScreen(ModalScreen[str | None]):
+class ExportScreen(Dialog[str | None]):
     """Ends with what was done, in words, or None if nothing was."""
 
     CSS_PATH = "export.tcss"

@@ -7,15 +7,16 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from tui.screens.dialog import Dialog
 from tui.sieve import SURENESS, Sieve
 from tui.text import one_line
+from tui.widgets.listing import Listing
 
 
-class FilterScreen(ModalScreen[Sieve | None]):
+class FilterScreen(Dialog[Sieve | None]):
     """Ends with what is wanted, or None when everything stays as it is."""
 
     CSS_PATH = "filter.tcss"
@@ -36,7 +37,7 @@ class FilterScreen(ModalScreen[Sieve | None]):
         self._wishes = list(_wishes(now, speakers))
 
     def compose(self) -> ComposeResult:
-        listed = OptionList(*(wish and Option(row(*wish)) for wish in self._wishes))
+        listed = Listing(*(wish and Option(row(*wish)) for wish in self._wishes))
         listed.border_title = "Show"
         listed.border_subtitle = "enter choose · esc back"
         yield listed

@@ -9,10 +9,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.geometry import Size
-from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Static
 
+from tui.screens.dialog import Dialog
 from tui.wrapping import wrap
 
 Pair = tuple[str, str]
@@ -58,7 +58,7 @@ def rows(title: str, pairs: Iterable[Pair]) -> Iterator[Widget]:
     yield Pairs(pairs)
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(Dialog[None]):
     """Made from the bindings themselves, so that it is never wrong about them."""
 
     CSS_PATH = "help.tcss"

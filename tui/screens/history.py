@@ -15,12 +15,14 @@ from textual.widgets.option_list import Option
 from common.events import Event, Transcription
 from common.history import HistoryPage, Utterance
 from common.problems import ClientError
+from tui.messages import RequestFailed
 from tui.screens.confirm import Confirm
 from tui.screens.export import ExportScreen
 from tui.screens.pick import Pick, offered
 from tui.screens.place import PlaceScreen
 from tui.state import State, speaker
 from tui.text import MUTED, one_line
+from tui.widgets.listing import Listing
 from tui.wrapping import wrap
 
 PAGE = 100
@@ -154,7 +156,7 @@ class HistoryScreen(PlaceScreen):
         field = Input(placeholder="Search what was said", select_on_focus=False)
         field.border_title = "History"
         yield field
-        yield OptionList()
+        yield Listing()
         yield Static(id="told")
 
     def on_screen_resume(self) -> None:
@@ -264,8 +266,7 @@ class HistoryScreen(PlaceScreen):
 
     def on_failed(self, message: Failed) -> None:
         self._asking = False
-        title = f"{message.doing} failed"
-        self.app.tell(str(message.error).partition("\n")[0], title, "error")
+        self.app.post_message(RequestFailed(message.doing, message.error))
 
     def on_input_changed(self) -> None:
         self.set_timer(PAUSE, self._search_if_still(self.field.value))

@@ -23,6 +23,7 @@ from tui.screens.place import PlaceScreen
 from tui.state import State
 from tui.text import FAINT, MUTED, one_line, size
 from tui.widgets.hanging import Hanging
+from tui.widgets.listing import Listing
 
 MARKS = {
     "loaded": ("●", "$text-success"),
@@ -174,7 +175,7 @@ class ModelsScreen(PlaceScreen):
     def contents(self) -> Iterable[Widget]:
         engines = VerticalScroll(Static("Asking the server…", id="engines"), can_focus=False)
         engines.border_title = "Engines"
-        listed = OptionList(markup=False)
+        listed = Listing(markup=False)
         listed.border_title = "Models"
         yield engines
         yield listed

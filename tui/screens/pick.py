@@ -6,11 +6,12 @@ from typing import ClassVar, Generic, TypeVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from tui.screens.dialog import Dialog
 from tui.text import MUTED, one_line
+from tui.widgets.listing import Listing
 
 Value = TypeVar("Value")
 
@@ -22,7 +23,7 @@ def offered(name: str, more: str = "") -> Content:
     )
 
 
-class Pick(ModalScreen[Value | None], Generic[Value]):
+class Pick(Dialog[Value | None], Generic[Value]):
     """Ends with what was chosen, or None."""
 
     CSS_PATH = "choose.tcss"
@@ -43,7 +44,7 @@ class Pick(ModalScreen[Value | None], Generic[Value]):
         self._choices = choices
 
     def compose(self) -> ComposeResult:
-        listed = OptionList(*(Option(shown) for shown, _ in self._choices))
+        listed = Listing(*(Option(shown) for shown, _ in self._choices))
         listed.border_title = Content(one_line(self._title))
         listed.border_subtitle = "enter choose · esc back"
         yield listed

@@ -30,6 +30,7 @@ from tui.starting import start
 from tui.state import State
 from tui.text import FAINT, MUTED, one_line
 from tui.widgets.hanging import Hanging
+from tui.widgets.listing import Listing
 
 
 class ProfilesScreen(PlaceScreen):
@@ -112,7 +113,7 @@ class ProfilesScreen(PlaceScreen):
         self._base = "vad-triggered"
 
     def contents(self) -> Iterable[Widget]:
-        listed = OptionList(markup=False)
+        listed = Listing(markup=False)
         listed.border_title = "Profiles"
         page = VerticalScroll(Static(id="what"))
         page.border_title = "Settings"

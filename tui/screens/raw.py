@@ -7,10 +7,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from common.events import Event
+from tui.screens.dialog import Dialog
 from tui.text import printable
 
 
@@ -19,7 +19,7 @@ def pretty(event: Event) -> str:
     return json.dumps(event.model_dump(mode="json"), indent=2, ensure_ascii=False)
 
 
-class RawScreen(ModalScreen[None]):
+class RawScreen(Dialog[None]):
     """Shows it until it is left."""
 
     CSS_PATH = "differ.tcss"

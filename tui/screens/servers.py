@@ -22,6 +22,7 @@ from tui.servers import Known, NoServers
 from tui.state import State
 from tui.text import FAINT, MUTED, one_line
 from tui.widgets.hanging import Hanging
+from tui.widgets.listing import Listing
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,7 @@ class ServersScreen(PlaceScreen):
         self._lookout: Lookout | None = None
 
     def contents(self) -> Iterable[Widget]:
-        listed = OptionList(markup=False)
+        listed = Listing(markup=False)
         listed.border_title = "Servers"
         listed.border_subtitle = "enter goes there"
         yield listed

@@ -26,6 +26,7 @@ from tui.sounds import Sound, SoundFault, microphone, recording
 from tui.state import State, speaker
 from tui.text import FAINT, MUTED, one_line
 from tui.widgets.hanging import Hanging
+from tui.widgets.listing import Listing
 from tui.widgets.status import duration
 
 NOTHING = """\
@@ -161,7 +162,7 @@ class SessionsScreen(PlaceScreen):
         return f"This console still sends sound to the server: {names}."
 
     def contents(self) -> Iterable[Widget]:
-        listed = OptionList(markup=False)
+        listed = Listing(markup=False)
         listed.border_title = "Sessions"
         listed.border_subtitle = "enter shows its words"
         yield listed

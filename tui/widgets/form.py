@@ -1,6 +1,7 @@
 """A form made from the profile's schema: a control a field, its fault under it as one types."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from textual import on
@@ -8,6 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.css.query import NoMatches
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Select, Static, Switch
@@ -28,6 +30,14 @@ class Line(Input):
         text = shown(field, value)
         super().__init__(text, placeholder=field.standard, compact=True, select_on_focus=False)
         self.cursor_position = 0
+
+
+class Choice(Select[Any]):
+    """Textual's, which ends the app when it goes before it is whole."""
+
+    def _watch_value(self, value: Any) -> None:
+        with suppress(NoMatches):
+            super()._watch_value(value)
 
 
 class Number(Input):
@@ -119,7 +129,7 @@ def _control(field: Field, value: Any) -> Widget:
             return Switch(bool(value), animate=False)
         case "choice":
             options = [(NONE if one is None else str(one), one) for one in field.choices]
-            return Select(options, value=value, allow_blank=False, compact=True)
+            return Choice(options, value=value, allow_blank=False, compact=True)
         case "list":
             return Texts(list(value or ()))
         case "number" | "whole":
