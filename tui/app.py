@@ -159,7 +159,7 @@ class Console(Connected):
 
     def action_command_palette(self) -> None:
         if not isinstance(self.screen, Palette):
-            self.push_screen(Palette(id="--command-palette"))
+            self.push_screen(Palette())
 
     async def on_event(self, event: Happening) -> None:
         if isinstance(event, InputEvent | Paste) and (self._exit or not self.screen_stack):

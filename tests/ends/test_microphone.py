@@ -72,7 +72,8 @@ async def test_a_microphone_is_heard_unplugged_waited_for_and_heard_again(
             assert not (await client.status()).running
         assert server.stop() == 0
     assert "Microphone gone" in server.log
-    assert "ALSA lib" not in server.log
+    # Of a busy machine ALSA tells overruns; of each look for what is gone it is to tell nothing.
+    assert "Unable to connect" not in server.log
 
 
 async def test_digital_silence_is_told_with_its_cure_and_so_is_its_end(

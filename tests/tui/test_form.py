@@ -9,6 +9,7 @@ from textual.widgets import Input, Select, Switch
 from common.profile import BUILTIN, Profile
 from tests.tui.loopback import screen_text, until
 from tui.widgets.form import Choice, Form, Row
+from tui.widgets.listing import Overlay
 from tui.widgets.texts import Texts
 
 
@@ -181,5 +182,7 @@ async def test_a_choice_that_is_not_whole_takes_a_value() -> None:
         choice = app.form.query(Choice).first()
         await choice.query_one("#label").remove()
         choice.value = choice._options[1][1]
+        await choice.query_one(Overlay).remove()
+        choice.set_options([("one", 1), ("two", 2)])
         await pilot.pause()
         assert app.is_running

@@ -69,6 +69,8 @@ async def test_the_palette_may_be_used_before_it_is_drawn_and_left_before_it_is_
             await pilot.pause(0.05)
             type_ahead(app, *["escape"] * 3)
             await until(pilot, lambda: app.screen is app.home)
+        type_ahead(app, "ctrl+p", "escape", "escape", "ctrl+p", "escape", "escape")
+        await pilot.pause()
         palette = Palette()
         await app.push_screen(palette)
         commands = palette.query_one(CommandList)

@@ -13,10 +13,12 @@ from textual.css.query import NoMatches
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Select, Static, Switch
+from textual.widgets._select import SelectCurrent
 
 from common.profile import Profile
 from tui.fields import Field, Path, Section, check, get, put, read, sections, shown, turned
 from tui.text import FAINT, MUTED, one_line
+from tui.widgets.listing import Overlay
 from tui.widgets.texts import Texts
 
 FIRST = 2
@@ -34,6 +36,14 @@ class Line(Input):
 
 class Choice(Select[Any]):
     """Textual's, which ends the app when it goes before it is whole."""
+
+    def compose(self) -> ComposeResult:
+        yield SelectCurrent(self.prompt)
+        yield Overlay(type_to_search=self._type_to_search).data_bind(compact=Select.compact)
+
+    def _setup_options_renderables(self) -> None:
+        with suppress(NoMatches):
+            super()._setup_options_renderables()
 
     def _watch_value(self, value: Any) -> None:
         with suppress(NoMatches):
