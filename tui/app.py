@@ -17,7 +17,7 @@ from textual.events import Event as Happening
 from textual.events import InputEvent, Key, Paste
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
-from textual.theme import Theme
+from textual.theme import Theme, ThemeProvider
 
 from common.link import Link
 from common.problems import ClientError, Closed, Refused, Unauthorized
@@ -160,6 +160,9 @@ class Console(Connected):
     def action_command_palette(self) -> None:
         if not isinstance(self.screen, Palette):
             self.push_screen(Palette())
+
+    def search_themes(self) -> None:
+        self.push_screen(Palette(providers=[ThemeProvider], placeholder="Search for themes…"))
 
     async def on_event(self, event: Happening) -> None:
         if isinstance(event, InputEvent | Paste) and (self._exit or not self.screen_stack):
