@@ -18,6 +18,7 @@ from backend.engines.models import lacking
 from backend.engines.names import asked_for, repository
 from backend.problems import conflict, missing, not_found
 from backend.pulls import Pulls
+from backend.tasks import look_at
 from common.events import EngineStatus, ModelProgress
 from common.profile import TranscriptionPart
 
@@ -168,6 +169,7 @@ class Desks:
                 return taken
             if key not in self._loading:
                 self._loading[key] = asyncio.create_task(self._load(key, choice))
+                self._loading[key].add_done_callback(look_at)
             await asyncio.shield(self._loading[key])
 
     async def _load(self, key: Key, choice: Choice) -> Taken:

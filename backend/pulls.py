@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from backend.bus import Bus
 from backend.engines import Cancelled, EngineError, hub
+from backend.tasks import look_at
 from common.events import Error, ModelProgress
 
 log = logging.getLogger(__name__)
@@ -96,7 +97,7 @@ class Pulls:
         if repository not in self._tasks:
             self._pulls[repository] = Pull(repository)
             task = asyncio.create_task(self._pull(self._pulls[repository]))
-            task.add_done_callback(_look_at)
+            task.add_done_callback(look_at)
             self._tasks[repository] = task
         return self._tasks[repository]
 
@@ -150,12 +151,6 @@ class Pulls:
                 }
             )
         )
-
-
-def _look_at(task: asyncio.Task[None]) -> None:
-    """Take note of a failure that nobody waits for."""
-    if not task.cancelled():
-        task.exception()
 
 
 def _in_thread(call: Callable[[], Value]) -> asyncio.Future[Value]:

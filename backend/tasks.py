@@ -1,7 +1,8 @@
-"""How tasks are ended that a library may keep from hearing of it."""
+"""How tasks end: those that a library keeps from hearing of it, and those that nobody waits for."""
 
 import asyncio
 from collections.abc import Collection
+from typing import Any
 
 PAUSE = 0.1
 """Seconds after which one that goes on is cancelled anew."""
@@ -14,3 +15,9 @@ async def end(tasks: Collection["asyncio.Task[None]"]) -> None:
         for task in waiting:
             task.cancel()
         _, waiting = await asyncio.wait(waiting, timeout=PAUSE)
+
+
+def look_at(task: "asyncio.Task[Any]") -> None:
+    """Take note of a failure that nobody may wait for; to be called when the task is done."""
+    if not task.cancelled():
+        task.exception()

@@ -237,13 +237,15 @@ class Console(Connected):
     def on_profiles_arrived(self, message: ProfilesArrived) -> None:
         from tui.screens.choose import ChooseProfile
 
+        if not self.screen_stack:
+            return  # The app ends.
         current = self.state.wanted or self.state.profile
         self.push_screen(ChooseProfile(message.profiles, current), self._chosen)
 
     async def on_report_arrived(self, message: ReportArrived) -> None:
         from tui.screens.doctor import DoctorScreen
 
-        if not isinstance(self.screen, DoctorScreen):
+        if not (self.screen_stack and isinstance(self.screen, DoctorScreen)):
             return  # It was closed meanwhile.
         if isinstance(message.report, ClientError):
             self.screen.fail(str(message.report))
@@ -255,11 +257,11 @@ class Console(Connected):
         self.ask_status()
 
     def on_request_failed(self, message: RequestFailed) -> None:
-        if message.doing in ("start", "stop"):
-            self.state = replace(self.state, doing="")
         error = message.error
         if isinstance(error, Closed):
             return  # It was another server that was asked.
+        if message.doing in ("start", "stop"):
+            self.state = replace(self.state, doing="")
         if isinstance(error, Refused):
             self.tell(error.details, f"{message.doing}: {error.error}", "error")
         else:

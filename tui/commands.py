@@ -16,6 +16,7 @@ from textual.command import (
 )
 from textual.screen import Screen
 from textual.types import IgnoreReturnCallbackType
+from textual.widgets import Button, Input
 
 from tui.screens.dialog import Ending
 
@@ -66,6 +67,12 @@ class Palette(Ending, CommandPalette):
     """Textual's own, which ends the app when it is used faster than it is drawn, or closed faster
     than its commands are found.
     """
+
+    def _select_or_command(self, event: Input.Submitted | Button.Pressed | None = None) -> None:
+        if self.is_active:
+            super()._select_or_command(event)
+        if not self.is_active:
+            self._selected_command = None  # It is run once, however often enter was pressed.
 
     def _action_command_list(self, action: str) -> None:
         with suppress(KeyError):  # What isn't drawn has no lines.

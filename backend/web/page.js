@@ -182,8 +182,8 @@ const fed = (source) => source === "stream" || source === "upload";
 // Ids that the server made up, which tell nobody anything.
 const DRAWN = /^[0-9a-f]{12}$/;
 
-// A session that a client feeds, if the client said what it is called.
-const named = (session) => fed(sources.get(session) ?? "") && !DRAWN.test(session);
+// A session, of now or before, whose client said what it is called.
+const named = (session) => session && fed(sources.get(session) ?? "stream") && !DRAWN.test(session);
 
 function sourceName(session) {
   if (session && session === ownSession()) return "this browser's microphone";

@@ -1,6 +1,7 @@
 """Desks: shared, loaded by tasks of their own, given up when nobody uses them."""
 
 import asyncio
+import gc
 import threading
 from collections.abc import Callable
 
@@ -30,7 +31,7 @@ class Double:
     def load(self, progress: Progress) -> None:
         self.loaded = True
         assert self.gate.wait(10)
-        if self.model == "broken":
+        if self.model.endswith("broken"):
             raise EngineError("the model is broken: take another")
 
     def check(self, wishes: Wishes) -> None: ...
@@ -123,6 +124,26 @@ async def test_who_gives_up_waiting_leaves_a_desk_that_can_be_taken(
     assert taken.users == 1
     assert (await desks.status(wanting("slow"))).state == "ready"
     await desks.close()
+
+
+async def test_a_failure_that_nobody_waited_for_is_no_fault_of_ours(
+    made: dict[str, Double],
+) -> None:
+    told: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, about: told.append(about))
+    desks = Desks(Bus())
+    waiting = asyncio.create_task(desks.take(wanting("slow, broken")))
+    while not desks.all:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    made["slow, broken"].gate.set()
+    while desks._loading:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    assert (await desks.status(wanting("slow, broken"))).state == "failed"
+    await desks.close()
+    gc.collect()
+    assert told == []
 
 
 async def test_closing_begins_no_load_any_more(

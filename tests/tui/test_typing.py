@@ -1,6 +1,8 @@
 """Keys that come faster than the console answers: a fast typist's, or those of a slow machine."""
 
-from textual.command import CommandList
+from typing import cast
+
+from textual.command import Command, CommandList, CommandPalette
 from textual.events import Key
 
 from tests.tui.loopback import Loopback, connected, until
@@ -66,7 +68,7 @@ async def test_the_palette_may_be_used_before_it_is_drawn_and_left_before_it_is_
         await connected(pilot, server)
         for keys in (["pageup"], ["pagedown", "end"], ["escape"], ["s", "enter", "enter"]):
             type_ahead(app, "ctrl+p", *keys)
-            await pilot.pause(0.05)
+            await pilot.pause()
             type_ahead(app, *["escape"] * 3)
             await until(pilot, lambda: app.screen is app.home)
         type_ahead(app, "ctrl+p", "escape", "escape", "ctrl+p", "escape", "escape")
@@ -83,6 +85,47 @@ async def test_the_palette_may_be_used_before_it_is_drawn_and_left_before_it_is_
         await until(pilot, lambda: not commands.is_attached)
         palette._refresh_command_list(commands, [], clear_current=True)
         assert app.is_running
+
+
+async def test_a_command_is_run_once_however_often_it_is_chosen(server: Loopback) -> None:
+    app = Console(server.url)
+    async with app.run_test() as pilot:
+        await connected(pilot, server)
+        await pilot.press("ctrl+p")
+        await until(pilot, lambda: isinstance(app.screen, Palette))
+        palette = app.screen
+        assert isinstance(palette, Palette)
+        commands = palette.query_one(CommandList)
+
+        await until(pilot, lambda: commands.option_count > 0)
+        ran: list[int] = []
+        chosen = cast("Command", commands.get_option_at_index(0)).hit
+        chosen.command = lambda: ran.append(1)
+        commands.highlighted = 0
+        for _ in range(3):
+            commands.action_select()
+        await until(pilot, lambda: bool(ran))
+        CommandPalette._select_or_command(palette)  # As Textual calls it for one more enter.
+        await pilot.pause()
+        assert ran == [1]
+
+
+async def test_an_answer_given_beneath_another_dialog_counts_when_that_is_gone(
+    server: Loopback,
+) -> None:
+    app = Console(server.url)
+    async with app.run_test() as pilot:
+        await connected(pilot, server)
+        dialog, given = AskText("Beneath"), list[str | None]()
+        await app.push_screen(dialog, given.append)
+        await app.push_screen(AskText("On top"))
+        dialog.dismiss("once")
+        dialog.dismiss("twice")
+        await pilot.pause()
+        assert given == []
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is app.home)
+        assert given == ["once"]
 
 
 async def test_keys_after_the_last_one_go_nowhere(server: Loopback) -> None:

@@ -13,10 +13,20 @@ class Ending:
     beneath, too. To be the first base, and no widget: styles come from the first that is one.
     """
 
+    _answers: tuple[Any, ...] = ()
+    """Given while something covered the screen: the first counts as soon as nothing does."""
+
     def dismiss(self, result: Any = None) -> AwaitComplete:
-        if cast("Screen[Any]", self).is_active:
+        screen = cast("Screen[Any]", self)
+        if screen.is_active:
             return cast("AwaitComplete", super().dismiss(result))  # type: ignore[misc]
+        if screen in screen.app.screen_stack:
+            self._answers += (result,)
         return AwaitComplete()
+
+    def on_screen_resume(self) -> None:
+        if self._answers:
+            self.dismiss(self._answers[0])
 
 
 class Dialog(Ending, ModalScreen[Answer]):

@@ -159,8 +159,13 @@ async def test_a_server_that_slept_is_not_counted_as_dead(monkeypatch: pytest.Mo
         async with working(redis, "sleepy", stuck.read), asking(redis) as ask:
             answer = asyncio.create_task(ask("hello"))
             await stuck.began.wait()
-            await asyncio.sleep(0.5)
             async with Redis(port=redis.port) as direct:
+
+                async def looks() -> int:
+                    return int((await direct.info("commandstats"))["cmdstat_xautoclaim"]["calls"])
+
+                before = await looks()
+                await until(looks, lambda count: count > before + 5)
                 (job,) = await direct.xpending_range(KEYS.jobs, "servers", "-", "+", 10)
             assert job["times_delivered"] == 1
             answer.cancel()
