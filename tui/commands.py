@@ -17,6 +17,7 @@ from textual.command import (
 from textual.screen import Screen
 from textual.types import IgnoreReturnCallbackType
 from textual.widgets import Button, Input
+from textual.worker import Worker
 
 from tui.screens.dialog import Ending
 
@@ -77,6 +78,9 @@ class Palette(Ending, CommandPalette):
     def _action_command_list(self, action: str) -> None:
         with suppress(KeyError):  # What isn't drawn has no lines.
             super()._action_command_list(action)
+
+    def _gather_commands(self, search_value: str) -> Worker[None] | None:  # type: ignore[override]
+        return super()._gather_commands(search_value) if self.is_active else None
 
     def _refresh_command_list(
         self, command_list: CommandList, commands: list[Command], clear_current: bool

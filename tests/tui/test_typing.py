@@ -84,6 +84,8 @@ async def test_the_palette_may_be_used_before_it_is_drawn_and_left_before_it_is_
         palette.dismiss()
         await until(pilot, lambda: not commands.is_attached)
         palette._refresh_command_list(commands, [], clear_current=True)
+        palette._gather_commands("s")
+        await pilot.pause()
         assert app.is_running
 
 
