@@ -10,7 +10,7 @@ import io
 import json
 import threading
 from collections import deque
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -65,6 +65,8 @@ class Loopback:
     """Released when an upload has come."""
     down: bool = False
     """Nobody can connect."""
+    lag: float = 0.0
+    """Seconds that what a client sends is on its way."""
     port: int = 0
 
     def __post_init__(self) -> None:
@@ -107,7 +109,7 @@ class Loopback:
         self._ends |= {writer, back}
         try:
             with suppress(OSError):
-                await asyncio.gather(_pipe(reader, back), _pipe(there, writer))
+                await asyncio.gather(_pipe(reader, back, lambda: self.lag), _pipe(there, writer))
         finally:
             for end in (writer, back):
                 self._ends.discard(end)
@@ -347,8 +349,11 @@ def openai_loopback() -> Iterator[Loopback]:
         server._loop.close()
 
 
-async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _pipe(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, lag: Callable[[], float] = float
+) -> None:
     while data := await reader.read(1 << 16):
+        await asyncio.sleep(lag())
         writer.write(data)
         await writer.drain()
     writer.write_eof()

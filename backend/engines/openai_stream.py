@@ -49,6 +49,7 @@ class Stream:
         self._committed = False
         self._item: str | None = None
         # What the server calls the utterance, once it is committed.
+        self._leaving = False
         self._said: asyncio.Future[Reading] = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._run())
         self._task.add_done_callback(self._ended)
@@ -79,8 +80,9 @@ class Stream:
             raise Broken("no answer in time") from error
 
     def close(self) -> None:
-        """Break it off."""
-        self._task.cancel()
+        """Break it off. Harmless when it ends already."""
+        if not self._leaving:  # A goodbye that is broken off leaves its connection open.
+            self._task.cancel()
 
     async def wait(self) -> None:
         """Return when its connection is closed."""
@@ -103,15 +105,21 @@ class Stream:
             websocket_connection_options=OPENING,
         )
         async with connecting as connection:
-            await connection.session.update(session=self._asked)
-            sending = asyncio.create_task(self._send(connection))
             try:
-                async for event in connection:
-                    self._take(event)
-                    if self._said.done():
-                        return
+                await self._converse(connection)
             finally:
-                sending.cancel()
+                self._leaving = True
+
+    async def _converse(self, connection: "AsyncRealtimeConnection") -> None:
+        await connection.session.update(session=self._asked)
+        sending = asyncio.create_task(self._send(connection))
+        try:
+            async for event in connection:
+                self._take(event)
+                if self._said.done():
+                    return
+        finally:
+            sending.cancel()
 
     async def _send(self, connection: "AsyncRealtimeConnection") -> None:
         import soxr

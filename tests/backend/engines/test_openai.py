@@ -1,9 +1,11 @@
 """The OpenAI engine, through the real SDK, against a server on this machine."""
 
+import gc
 import logging
 import math
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 
 import numpy as np
@@ -162,6 +164,18 @@ def test_utterances_of_several_sessions_do_not_mix(server: Loopback, made: list[
     assert engine.final("b", sound(2.5), PLAIN).text == said(2.5)
     assert engine.final("a", sound(1.5), PLAIN).text == said(1.5)
     assert server.connections == 2
+
+
+def test_unload_lets_a_session_say_goodbye(server: Loopback, made: list[OpenAI]) -> None:
+    engine = loaded(made)
+    engine.partial("u", sound(1), PLAIN)
+    server.lag = 0.2
+    assert engine.final("u", sound(1), PLAIN).text == said(1)
+    with warnings.catch_warnings(record=True) as left:
+        warnings.simplefilter("always")
+        engine.unload()
+        gc.collect()
+    assert [str(warning.message) for warning in left] == []
 
 
 def test_whisper_is_not_streamed(server: Loopback, made: list[OpenAI]) -> None:
