@@ -22,14 +22,39 @@ FIXED: Mapping[str, tuple[str, ...]] = {
     "transcription": ("auto_start",),
 }
 """The settings of each section that a session keeps to its end."""
+MODELS: Mapping[str, str] = {"engine": "model", "fallback": "fallback_model"}
+"""What names an engine, and what names the model that is that engine's own."""
 
 
 def changed(profile: Profile, changes: Mapping[str, Any]) -> Profile:
-    """Return the profile with changes laid deeply over it. Raises `Problem` 400."""
+    """Return the profile with changes laid deeply over it.
+
+    Another engine takes its default model where the changes name none. Raises `Problem` 400.
+    """
     try:
-        return merged(profile, changes)
+        return merged(profile, _without_models_of_others(profile, changes))
     except BadProfile as error:
         raise bad_request(str(error), "Invalid configuration") from error
+
+
+def _without_models_of_others(profile: Profile, changes: Mapping[str, Any]) -> Mapping[str, Any]:
+    part = changes.get("transcription")
+    if not isinstance(part, Mapping):
+        return changes
+    others = {
+        model: None
+        for engine, model in MODELS.items()
+        if engine in part and _others(getattr(profile.transcription, engine), part[engine])
+    }
+    return {**changes, "transcription": {**others, **part}}
+
+
+def _others(before: object, after: object) -> bool:
+    """Return whether a model of the engine before is not one of the engine after."""
+    if before is None or before == after:
+        return False
+    alike = ("auto", "mlx_whisper")  # ``auto`` reads a model that is named with mlx_whisper.
+    return before not in alike or after not in alike
 
 
 def fixed_changes(before: Profile, after: Profile) -> list[str]:
