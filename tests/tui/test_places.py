@@ -1,8 +1,10 @@
 import pytest
+from textual.events import Event
+from textual.message import Message
 
 from tests.tui.loopback import Loopback, connected, said, until
 from tui.app import Console
-from tui.places import PLACES
+from tui.places import PLACES, Place
 from tui.screens.place import PlaceScreen
 
 
@@ -40,3 +42,28 @@ async def test_another_server_is_followed_from_its_beginning(server: Loopback) -
         await app.switch_server(server.url, None)
         await connected(pilot, server)
         assert "since" not in server.queries[-1]
+
+
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)
+async def test_what_comes_when_a_places_widgets_are_gone_does_no_harm(
+    place: Place, server: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Message] = []
+    app = Console(server.url)
+    async with app.run_test() as pilot:
+        await connected(pilot, server)
+        post = PlaceScreen.post_message
+
+        def keep(screen: PlaceScreen, message: Message) -> bool:
+            if not isinstance(message, Event):
+                told.append(message)
+            return post(screen, message)
+
+        monkeypatch.setattr(PlaceScreen, "post_message", keep)
+        await pilot.press(place.key)
+        await pilot.pause(0.3)
+        screen = app.screen
+        await screen.remove_children()
+        for message in told[:]:
+            post(screen, message)
+        await pilot.pause()

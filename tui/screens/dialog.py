@@ -5,10 +5,12 @@ from typing import Any, TypeVar, cast
 from textual.await_complete import AwaitComplete
 from textual.screen import ModalScreen, Screen
 
+from tui.screens.standing import Standing
+
 Answer = TypeVar("Answer")
 
 
-class Ending:
+class Ending(Standing):
     """A screen that ends once: of a key that comes twice, Textual's `dismiss` would take what is
     beneath, too. To be the first base, and no widget: styles come from the first that is one.
     """

@@ -236,6 +236,8 @@ class HistoryScreen(PlaceScreen):
         self.call_after_refresh(self._wrap_anew)
 
     def _wrap_anew(self) -> None:
+        if not self.children:
+            return  # The app ends.
         marked = self.listed.highlighted
         self._clear()
         self._list(self.found)

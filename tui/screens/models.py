@@ -210,8 +210,6 @@ class ModelsScreen(PlaceScreen):
 
     @on(Listed)
     def _on_listed(self, message: Listed) -> None:
-        if not self.children:
-            return  # The app ends.
         auto = Content.assemble(("  auto takes ", MUTED), one_line(message.engines.auto))
         lines = [engine_line(engine) for engine in message.engines.engines]
         self.query_one("#engines", Static).update(Content("\n").join([*lines, auto]))

@@ -11,6 +11,7 @@ from textual.reactive import reactive
 from textual.screen import Screen
 from textual.widget import Widget
 
+from tui.screens.standing import Standing
 from tui.state import State
 from tui.widgets.header import Header
 from tui.widgets.keyline import KeyLine
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from tui.app import Console
 
 
-class PlaceScreen(Screen[None]):
+class PlaceScreen(Standing, Screen[None]):
     """One of `tui.places.PLACES`: yields its widgets in `contents`.
 
     The app sets `state` and calls `hear` with every event (of levels and partials with the
