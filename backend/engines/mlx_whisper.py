@@ -90,7 +90,7 @@ class MlxWhisper:
             raise EngineError(f"mlx_whisper is not installed ({INSTALL})")
         folder = find(self.model, lambda: progress("download", 0, None))
         progress("load", 0, None)
-        _preload_openblas()
+        preload_openblas()
         import_heavy(["backend.engines.whisper"])
         import mlx.core as mx
 
@@ -216,7 +216,7 @@ def _make_stoppable(model: Any, interrupt: Interrupt) -> None:
     model.decoder.blocks[0] = _Stoppable(model.decoder.blocks[0], interrupt)
 
 
-def _preload_openblas() -> None:
+def preload_openblas() -> None:
     """Have MLX on Linux find OpenBLAS before it looks: 4 to 6 GFLOPS become 100 and more."""
     if sys.platform == "linux":
         try:
