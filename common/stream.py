@@ -10,6 +10,7 @@ import random
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlencode
@@ -94,7 +95,7 @@ class EventStream:
             self.on_link(Link("connecting", attempt=attempt))
             reason = "the server closed the connection"
             try:
-                async with self._connect() as socket:
+                async with _seen_off(self._connect()) as socket:
                     self._socket = socket
                     async for text in socket:
                         event = parse(text)
@@ -226,7 +227,7 @@ class AudioUpload:
     async def _leave(self) -> None:
         self._reading.cancel()
         await asyncio.gather(self._reading, return_exceptions=True)
-        await self._socket.close()
+        await _see_off(self._socket)
 
     async def send(self, sound: bytes) -> None:
         """Send samples as announced; any length will do. Raises `Broken`."""
@@ -292,6 +293,32 @@ class AudioUpload:
             self._waiting.put_nowait(waiting)
         while not later.empty():
             self._waiting.put_nowait(later.get_nowait())
+
+
+@asynccontextmanager
+async def _seen_off(connecting: connect) -> AsyncIterator[ClientConnection]:
+    async with connecting as socket:
+        try:
+            yield socket
+        finally:
+            await _see_off(socket)
+
+
+async def _see_off(socket: ClientConnection) -> None:
+    """Close it, and read on meanwhile: the answer comes after all that nobody wants any more,
+    and websockets reads nothing while a few messages wait.
+    """
+    reading = asyncio.create_task(_read_on(socket))
+    try:
+        await socket.close()
+    finally:
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+
+
+async def _read_on(socket: ClientConnection) -> None:
+    async for _ in socket:
+        pass
 
 
 def _refused(events: list[Event]) -> Refused | None:

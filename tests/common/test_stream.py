@@ -1,13 +1,15 @@
 """The client's sockets, against a real WebSocket server that the test speaks for."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
 from http import HTTPStatus
+from typing import cast
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from websockets.asyncio.server import Request, Response, ServerConnection, serve
+from websockets.frames import CloseCode
 
 from common.client import Client, Link, Refused, Unauthorized, Unreachable
 from common.events import (
@@ -190,6 +192,33 @@ async def test_an_upload_gives_its_session_events_until_it_stops() -> None:
             await upload.stop()
             got = [event async for event in upload]
     assert [event.event for event in got] == ["session_started", "transcription", "session_stopped"]
+
+
+MANY = [final(number) for number in range(1, 201)]
+
+
+async def test_who_leaves_a_stream_is_answered_however_much_waits() -> None:
+    async with speaking(says(welcome(), *MANY, stay=True)) as (url, _), Client(url) as client:
+        stream = client.events()
+        async with aclosing(cast("AsyncGenerator[Event]", aiter(stream))) as events:
+            assert (await anext(events)).event == "welcome"
+            await asyncio.sleep(0.1)  # Now more waits than is read ahead.
+            socket = stream._socket
+        assert socket is not None
+        assert socket.close_code == CloseCode.NORMAL_CLOSURE
+
+
+async def test_who_leaves_an_upload_is_answered_however_much_comes() -> None:
+    async def server(connection: ServerConnection) -> None:
+        await connection.recv()
+        await connection.send('{"event":"session_started","session_id":"me","source":"stream"}')
+        await connection.recv()
+        await says(*MANY, stay=True)(connection)
+
+    async with speaking(server) as (url, _), Client(url) as client:
+        async with client.audio() as upload:
+            await upload.send(b"\0\0")
+        assert upload._socket.close_code == CloseCode.NORMAL_CLOSURE
 
 
 async def test_a_refused_upload_says_why() -> None:

@@ -52,7 +52,8 @@ async def here(way: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Insid
 @pytest.fixture
 async def client(here: Inside) -> AsyncIterator[ClientConnection]:
     uri = here.uri.replace("/ws", "/audio")
-    async with connect(uri, compression=None, proxy=None) as client:
+    # Without a limit: one whose events wait reads nothing more, nor the answer to its close.
+    async with connect(uri, compression=None, proxy=None, max_queue=None) as client:
         await client.send(json.dumps(HELLO))
         assert (await heard(client))["event"] == "session_started"
         yield client
