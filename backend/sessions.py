@@ -26,7 +26,7 @@ from backend.settings import Settings
 from backend.sources import Source, SourceError
 from backend.sources.stream import StreamSource
 from backend.sources.wanted import fed, own
-from backend.tuning import changed, fixed_changes, wants_restart
+from backend.tuning import changed, dropped, fixed_changes, wants_restart
 from common.api import AudioHello, Configured, ConfigureRequest, SessionRequest
 from common.events import EngineStatus, SystemStatus
 from common.profile import Profile
@@ -164,11 +164,6 @@ class Sessions:
         Raises `Problem` 400 or 503, and then nothing has changed.
         """
         given = wish.model_dump(exclude_unset=True)
-        if "engine" in given:
-            # The model of another engine would be a mistake.
-            given.setdefault("model", None)
-        if "fallback" in given:
-            given.setdefault("fallback_model", None)
 
         async def apply(profile: Profile, taken: Taken) -> None:
             self._apply(given, profile, taken)
@@ -206,7 +201,10 @@ class Sessions:
         return changed(profile, {"transcription": given})
 
     def _apply(self, given: Mapping[str, Any], profile: Profile, taken: Taken) -> None:
-        self._configured = {**self._configured, **given}
+        before = changed(Profile(), {"transcription": self._configured})
+        others = dropped(before, {"transcription": given})
+        kept = {name: value for name, value in self._configured.items() if name not in others}
+        self._configured = {**kept, **given}
         if self._main and not self._main.done.is_set():
             old = self._main.switch(profile, taken)
             self._watch(self._give_back_once_read(self._main, old))

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from backend.problems import Problem, bad_request, conflict
-from common.profile import BadProfile, Profile, merged
+from common.profile import BadProfile, Profile, TranscriptionPart, merged
 
 FIXED: Mapping[str, tuple[str, ...]] = {
     "audio": ("device", "source", "channel"),
@@ -22,39 +22,46 @@ FIXED: Mapping[str, tuple[str, ...]] = {
     "transcription": ("auto_start",),
 }
 """The settings of each section that a session keeps to its end."""
-MODELS: Mapping[str, str] = {"engine": "model", "fallback": "fallback_model"}
-"""What names an engine, and what names the model that is that engine's own."""
 
 
 def changed(profile: Profile, changes: Mapping[str, Any]) -> Profile:
     """Return the profile with changes laid deeply over it.
 
-    Another engine takes its default model where the changes name none. Raises `Problem` 400.
+    Another engine comes without what is the first one's own. Raises `Problem` 400.
     """
     try:
-        return merged(profile, _without_models_of_others(profile, changes))
+        return merged(without(profile, dropped(profile, changes)), changes)
     except BadProfile as error:
         raise bad_request(str(error), "Invalid configuration") from error
 
 
-def _without_models_of_others(profile: Profile, changes: Mapping[str, Any]) -> Mapping[str, Any]:
-    part = changes.get("transcription")
-    if not isinstance(part, Mapping):
-        return changes
-    others = {
-        model: None
-        for engine, model in MODELS.items()
-        if engine in part and _others(getattr(profile.transcription, engine), part[engine])
-    }
-    return {**changes, "transcription": {**others, **part}}
+def dropped(profile: Profile, changes: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what of the transcription goes with an engine that changes replace by another."""
+    wanted = changes.get("transcription")
+    if not isinstance(wanted, Mapping):
+        return ()
+    part = profile.transcription
+    names: tuple[str, ...] = ()
+    if "engine" in wanted and not _alike(part.engine, wanted["engine"]):
+        names += ("model", "options")
+    if "fallback" in wanted and not _alike(part.fallback or "auto", wanted["fallback"] or "auto"):
+        names += ("fallback_model",)
+    return names
 
 
-def _others(before: object, after: object) -> bool:
-    """Return whether a model of the engine before is not one of the engine after."""
-    if before is None or before == after:
-        return False
-    alike = ("auto", "mlx_whisper")  # ``auto`` reads a model that is named with mlx_whisper.
-    return before not in alike or after not in alike
+def without(profile: Profile, names: tuple[str, ...]) -> Profile:
+    """Return the profile with the defaults of those settings of its transcription."""
+    defaults = TranscriptionPart()
+    part = profile.transcription.model_copy(
+        update={name: getattr(defaults, name) for name in names}
+    )
+    return profile.model_copy(update={"transcription": part})
+
+
+def _alike(one: object, other: object) -> bool:
+    """Return whether two engines read the same models: ``auto`` reads those of mlx_whisper."""
+    whisper = ("auto", "mlx_whisper")
+    return one == other or (one in whisper and other in whisper)
 
 
 def fixed_changes(before: Profile, after: Profile) -> list[str]:

@@ -139,7 +139,8 @@ class StartRequest(Part):
     profile: str | None = None
     """Null takes the server's default profile."""
     custom_config: dict[str, Any] = {}
-    """Laid deeply over the profile, then validated."""
+    """Laid deeply over the profile, then validated; another engine comes without the first one's
+    model and options."""
     restart: bool = False
     """Replace a session that runs already."""
 
@@ -205,7 +206,8 @@ class TuneRequest(Part):
     """``PATCH /api/v1/transcription/sessions/{session_id}``"""
 
     custom_config: dict[str, Any] = {}
-    """Laid deeply over the session's settings, then validated."""
+    """Laid deeply over the session's settings, then validated; another engine comes without the
+    first one's model and options."""
 
 
 class SessionTuned(Shape):
@@ -276,7 +278,9 @@ class Devices(Shape):
 
 
 class ConfigureRequest(Part):
-    """``POST /api/v1/transcription/configure``: what is left out stays as it is."""
+    """``POST /api/v1/transcription/configure``: what is left out stays as it is, but for
+    another engine, which comes without the first one's model and options.
+    """
 
     engine: Literal["auto", "mlx_whisper", "openai", "pocketsphinx"] = "auto"
     model: str | None = Field(None, min_length=1, max_length=500)

@@ -275,4 +275,8 @@ def changes(before: Profile, after: Profile, only: Container[Path] | None = None
     for field, _, value in differences(before, after):
         if only is None or field.path in only:
             put(changed, field.path, value)
+    wanted = changed.get("transcription", {})
+    for engine, model in (("engine", "model"), ("fallback", "fallback_model")):
+        if engine in wanted:  # Without its model another engine would take its default.
+            wanted.setdefault(model, getattr(after.transcription, model))
     return changed

@@ -58,9 +58,21 @@ def test_another_fallback_comes_without_the_model_of_the_one_before() -> None:
     profile = merged(Profile(), {"transcription": whisper})
     other = changed(profile, {"transcription": {"fallback": "pocketsphinx"}})
     assert other.transcription.fallback_model is None
+    assert changed(profile, {"transcription": {"fallback": "auto"}}) == merged(
+        profile, {"transcription": {"fallback": "auto"}}
+    )
     none_yet = merged(Profile(), {"transcription": {"fallback_model": "tiny"}})
     kept = changed(none_yet, {"transcription": {"fallback": "mlx_whisper"}})
     assert kept.transcription.fallback_model == "tiny"
+
+
+def test_another_engine_comes_without_the_options_of_the_one_before() -> None:
+    whisper = {"engine": "mlx_whisper", "options": {"temperature": 0, "beam_size": 2}}
+    profile = merged(Profile(), {"transcription": whisper})
+    other = changed(profile, {"transcription": {"engine": "pocketsphinx"}})
+    assert other.transcription.options == {}
+    same = changed(profile, {"transcription": {"engine": "auto", "options": {"beam_size": 3}}})
+    assert same.transcription.options == {"temperature": 0, "beam_size": 3}
 
 
 @pytest.mark.parametrize("nonsense", [5, None, {"engine": ["auto"]}, {"engine": {"auto": 1}}])

@@ -159,6 +159,8 @@ async def test_configure_changes_what_starts_and_what_runs(
     configured = (await http.post(CONFIGURE, json=asked)).json()["data"]
     assert asked.items() <= configured["transcription"].items()
     assert configured["engine"]["state"] == "ready"
+    alike = (await http.post(CONFIGURE, json={"engine": "auto"})).json()["data"]["transcription"]
+    assert (alike["engine"], alike["model"]) == ("auto", asked["model"])
     listening = await Listening.to(client)
     await client.start(custom_config={"audio": {"source": f"file:{DEMO}"}})
     await listening.until(talking(3))

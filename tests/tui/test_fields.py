@@ -2,7 +2,7 @@
 
 import pytest
 
-from common.profile import BUILTIN, Profile
+from common.profile import BUILTIN, Profile, merged
 from tui.fields import (
     Field,
     Path,
@@ -155,6 +155,14 @@ def test_changes_laid_over_one_profile_give_the_other(name: str) -> None:
     assert Profile.model_validate(config) == after
     only = {("vad", "sensitivity")}
     assert set(changes(before, after, only)) <= {"vad"}
+
+
+def test_another_engine_is_told_with_the_model_that_is_shown() -> None:
+    before = merged(Profile(), {"transcription": {"engine": "openai", "model": "tiny"}})
+    after = merged(before, {"transcription": {"engine": "mlx_whisper"}})
+    only = {("transcription", "engine")}
+    wanted = {"transcription": {"engine": "mlx_whisper", "model": "tiny"}}
+    assert changes(before, after) == changes(before, after, only) == wanted
 
 
 def test_a_field_names_its_widget() -> None:
