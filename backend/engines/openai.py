@@ -71,6 +71,8 @@ class OpenAI:
         self._line = Line(self.name)
         self._client: AsyncOpenAI | None = None
         self._streams: dict[str, Stream] = {}
+        self._ending: set[Stream] = set()
+        # Given up, and not closed yet.
         self._can_stream = self._able.streams
         self._down = False
         # Whether the last utterance couldn't be read.
@@ -127,9 +129,10 @@ class OpenAI:
 
     def unload(self) -> None:
         """Close all connections."""
-        streams, self._streams = self._streams, {}
+        streams = [*self._streams.values(), *self._ending]
+        self._streams, self._ending = {}, set()
         client, self._client = self._client, None
-        self._line.close(_close(client, list(streams.values())))
+        self._line.close(_close(client, streams))
 
     def memory(self) -> int | None:
         """Return None: the model is elsewhere."""
@@ -157,7 +160,9 @@ class OpenAI:
         stream = self._streams.get(utterance)
         if stream is None:
             while len(self._streams) >= MOST:
-                self._streams.pop(next(iter(self._streams))).close()
+                oldest = self._streams.pop(next(iter(self._streams)))
+                oldest.close()
+                self._ending = {one for one in (*self._ending, oldest) if not one.over}
             stream = Stream(self._client, self.model, self._able, wishes)
             self._streams[utterance] = stream
         stream.feed(audio)
@@ -230,9 +235,7 @@ def missing() -> str:
 
 
 async def _close(client: "AsyncOpenAI | None", streams: list[Stream]) -> None:
-    for stream in streams:
-        stream.close()
-    await asyncio.gather(*(stream.wait() for stream in streams))
+    await asyncio.gather(*(stream.end() for stream in streams))
     if client:
         await client.close()
 

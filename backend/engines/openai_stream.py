@@ -24,6 +24,8 @@ WIRE_RATE = 24_000
 IDLE = 30.0
 """Seconds without sound after which a session is given up."""
 OPENING: Any = {"open_timeout": 5, "close_timeout": 1}
+GOODBYE = 1.5
+"""Seconds that a session has to end: one whose network stands still takes no goodbye."""
 NOTHING: Audio = np.zeros(0, np.int16)
 _ABOUT = "conversation.item.input_audio_transcription."
 
@@ -55,6 +57,11 @@ class Stream:
         self._task.add_done_callback(self._ended)
 
     @property
+    def over(self) -> bool:
+        """Whether its connection is closed."""
+        return self._task.done()
+
+    @property
     def live(self) -> bool:
         """Whether it may still answer; it does once."""
         return not self._said.done()
@@ -84,9 +91,11 @@ class Stream:
         if not self._leaving:  # A goodbye that is broken off leaves its connection open.
             self._task.cancel()
 
-    async def wait(self) -> None:
-        """Return when its connection is closed."""
-        await asyncio.wait([self._task])
+    async def end(self) -> None:
+        """Break it off and return when its connection is closed."""
+        self.close()
+        await asyncio.wait([self._task], timeout=GOODBYE)
+        self._task.cancel()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         fault = None if task.cancelled() else task.exception()

@@ -9,10 +9,15 @@ from textual.screen import Screen
 
 
 class Standing:
-    """A screen that hears of nothing once its widgets have gone, as they do while the app ends:
-    what a worker or a widget posted just before would be shown in them. To be a base before the
-    one that is a widget.
+    """A screen that does and hears of nothing more once it goes, as all do when the console ends.
+
+    Its widgets go before it: what its workers found out, or a widget posted, would be shown in
+    them. To be a base before the one that is a widget.
     """
+
+    def _on_prune(self) -> None:
+        screen = cast("Screen[object]", self)
+        screen.workers.cancel_node(screen)  # Textual would do it when the widgets have gone.
 
     async def _on_message(self, message: Message) -> None:
         screen = cast("Screen[object]", self)

@@ -166,16 +166,47 @@ def test_utterances_of_several_sessions_do_not_mix(server: Loopback, made: list[
     assert server.connections == 2
 
 
+def left_open(engine: OpenAI) -> list[str]:
+    """Unload it, and return what was told of connections that it left."""
+    gc.collect()
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        engine.unload()
+        gc.collect()
+    return [text for text in (str(one.message) for one in told) if "unclosed" in text]
+
+
 def test_unload_lets_a_session_say_goodbye(server: Loopback, made: list[OpenAI]) -> None:
     engine = loaded(made)
     engine.partial("u", sound(1), PLAIN)
     server.lag = 0.2
     assert engine.final("u", sound(1), PLAIN).text == said(1)
-    with warnings.catch_warnings(record=True) as left:
-        warnings.simplefilter("always")
-        engine.unload()
-        gc.collect()
-    assert [str(warning.message) for warning in left] == []
+    assert left_open(engine) == []
+
+
+def test_unload_waits_for_sessions_that_were_given_up(
+    server: Loopback, made: list[OpenAI], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST", 1)
+    engine = loaded(made)
+    partial_until(engine, sound(1), said(1))
+    server.lag = 0.2
+    engine.partial("other", sound(1), PLAIN)
+    time.sleep(0.05)  # The one that was given up says goodbye by now.
+    assert left_open(engine) == []
+
+
+def test_unload_does_not_wait_for_a_network_that_stands_still(
+    server: Loopback, made: list[OpenAI]
+) -> None:
+    engine = loaded(made)
+    partial_until(engine, sound(1), said(1))
+    server.lag = 60
+    engine.partial("u", sound(200), PLAIN)
+    time.sleep(0.5)  # Every buffer on the way is full by now.
+    began = time.monotonic()
+    left_open(engine)
+    assert time.monotonic() - began < SOON
 
 
 def test_whisper_is_not_streamed(server: Loopback, made: list[OpenAI]) -> None:
