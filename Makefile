@@ -56,7 +56,7 @@ console: install
 
 # Real processes, sound in real time, a busy machine: what fails is tried once more, and an "R" says so.
 test: $(VENV)/developed
-	$(BIN)/pytest -n 4 --dist worksteal --reruns 1
+	$(BIN)/pytest -n 4 --dist worksteal --reruns 1 --rerun-show-tracebacks
 
 lint: $(VENV)/developed
 	$(BIN)/ruff check .

@@ -26,7 +26,7 @@ from backend.settings import Settings
 from backend.sources import Source, SourceError
 from backend.sources.stream import StreamSource
 from backend.sources.wanted import fed, own
-from backend.tuning import changed, dropped, fixed_changes, wants_restart
+from backend.tuning import changed, fixed_changes, wants_restart
 from common.api import AudioHello, Configured, ConfigureRequest, SessionRequest
 from common.events import EngineStatus, SystemStatus
 from common.profile import Profile
@@ -201,10 +201,13 @@ class Sessions:
         return changed(profile, {"transcription": given})
 
     def _apply(self, given: Mapping[str, Any], profile: Profile, taken: Taken) -> None:
-        before = changed(Profile(), {"transcription": self._configured})
-        others = dropped(before, {"transcription": given})
-        kept = {name: value for name, value in self._configured.items() if name not in others}
-        self._configured = {**kept, **given}
+        names = {*given}
+        if "engine" in given:
+            names |= {"model", "options"}
+        if "fallback" in given:
+            names.add("fallback_model")
+        told = profile.transcription.model_dump(include=names)
+        self._configured = {**self._configured, **told}
         if self._main and not self._main.done.is_set():
             old = self._main.switch(profile, taken)
             self._watch(self._give_back_once_read(self._main, old))

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from backend.problems import Problem, bad_request, conflict
-from common.profile import BadProfile, Profile, TranscriptionPart, merged
+from common.profile import BadProfile, Profile, TranscriptionPart, alike, merged
 
 FIXED: Mapping[str, tuple[str, ...]] = {
     "audio": ("device", "source", "channel"),
@@ -30,38 +30,35 @@ def changed(profile: Profile, changes: Mapping[str, Any]) -> Profile:
     Another engine comes without what is the first one's own. Raises `Problem` 400.
     """
     try:
-        return merged(without(profile, dropped(profile, changes)), changes)
+        return merged(_without(profile, _dropped(profile, changes)), changes)
     except BadProfile as error:
         raise bad_request(str(error), "Invalid configuration") from error
 
 
-def dropped(profile: Profile, changes: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return what of the transcription goes with an engine that changes replace by another."""
+def _dropped(profile: Profile, changes: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what of the transcription goes with an engine that changes replace by another.
+
+    A fallback's model without a fallback is taken for one of Whisper's.
+    """
     wanted = changes.get("transcription")
     if not isinstance(wanted, Mapping):
         return ()
     part = profile.transcription
     names: tuple[str, ...] = ()
-    if "engine" in wanted and not _alike(part.engine, wanted["engine"]):
+    if "engine" in wanted and not alike(part.engine, wanted["engine"]):
         names += ("model", "options")
-    if "fallback" in wanted and not _alike(part.fallback or "auto", wanted["fallback"] or "auto"):
+    if "fallback" in wanted and not alike(part.fallback or "auto", wanted["fallback"] or "auto"):
         names += ("fallback_model",)
     return names
 
 
-def without(profile: Profile, names: tuple[str, ...]) -> Profile:
+def _without(profile: Profile, names: tuple[str, ...]) -> Profile:
     """Return the profile with the defaults of those settings of its transcription."""
     defaults = TranscriptionPart()
     part = profile.transcription.model_copy(
         update={name: getattr(defaults, name) for name in names}
     )
     return profile.model_copy(update={"transcription": part})
-
-
-def _alike(one: object, other: object) -> bool:
-    """Return whether two engines read the same models: ``auto`` reads those of mlx_whisper."""
-    whisper = ("auto", "mlx_whisper")
-    return one == other or (one in whisper and other in whisper)
 
 
 def fixed_changes(before: Profile, after: Profile) -> list[str]:

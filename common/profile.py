@@ -282,6 +282,12 @@ def merged(profile: Profile, changes: Mapping[str, Any]) -> Profile:
     return parse(_over(profile.model_dump(), changes))
 
 
+def alike(one: object, other: object) -> bool:
+    """Return whether two engines read the same models: ``auto`` reads those of mlx_whisper."""
+    whisper = ("auto", "mlx_whisper")
+    return one == other or (one in whisper and other in whisper)
+
+
 def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     result = dict(below)
     for key, value in above.items():

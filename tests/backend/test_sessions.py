@@ -24,7 +24,7 @@ from common.api import ConfigureRequest, SessionRequest
 from common.events import Error, Event, Level, SessionStopped, SystemStatus
 from common.profile import Profile, TranscriptionPart, VadPart
 from tests.backend.sources.made_up import Fake, Stream, fake
-from tests.running import SOUNDS
+from tests.running import SOUNDS, TINY
 
 __all__ = ["fake"]
 
@@ -227,6 +227,24 @@ async def test_of_two_changes_at_once_neither_is_lost(parts: Parts) -> None:
     _, profile = parts.sessions.resolve(None, {})
     now = profile.transcription
     assert (now.engine, now.words, now.prompt) == ("pocketsphinx", True, "Oslo")
+
+
+async def test_what_configure_answers_is_what_the_next_session_has(parts: Parts) -> None:
+    pytest.importorskip("mlx", reason="MLX is not installed here")
+    tiny = str(TINY)
+    for wish, model in [
+        (ConfigureRequest(model=tiny, options={"temperature": 0.0}), tiny),
+        (ConfigureRequest(engine="mlx_whisper", options={"sample_len": 9}), tiny),
+        (
+            ConfigureRequest(engine="pocketsphinx", fallback="mlx_whisper", fallback_model=tiny),
+            None,
+        ),
+        (ConfigureRequest(engine="auto", fallback=None), None),
+        (ConfigureRequest(fallback="pocketsphinx"), None),
+    ]:
+        answer = (await parts.sessions.configure(wish)).transcription
+        assert answer.model == model
+        assert parts.sessions.resolve(None, {})[1].transcription == answer
 
 
 async def test_a_change_that_cannot_be_leaves_all_as_it_was(parts: Parts) -> None:

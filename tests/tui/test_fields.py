@@ -2,6 +2,7 @@
 
 import pytest
 
+from backend.tuning import changed
 from common.profile import BUILTIN, Profile, merged
 from tui.fields import (
     Field,
@@ -157,12 +158,21 @@ def test_changes_laid_over_one_profile_give_the_other(name: str) -> None:
     assert set(changes(before, after, only)) <= {"vad"}
 
 
-def test_another_engine_is_told_with_the_model_that_is_shown() -> None:
-    before = merged(Profile(), {"transcription": {"engine": "openai", "model": "tiny"}})
+def test_another_engine_is_told_with_the_model_and_options_that_are_shown() -> None:
+    shown = {"model": "tiny", "options": {"beam_size": 2}}
+    before = merged(Profile(), {"transcription": {"engine": "openai", **shown}})
     after = merged(before, {"transcription": {"engine": "mlx_whisper"}})
     only = {("transcription", "engine")}
-    wanted = {"transcription": {"engine": "mlx_whisper", "model": "tiny"}}
+    wanted = {"transcription": {"engine": "mlx_whisper", **shown}}
     assert changes(before, after) == changes(before, after, only) == wanted
+    assert changed(before, wanted) == after
+
+
+def test_an_engine_that_reads_the_same_models_leaves_the_model_as_it_is_there() -> None:
+    there = merged(Profile(), {"transcription": {"model": "large", "fallback": "auto"}})
+    here = merged(Profile(), {"transcription": {"engine": "mlx_whisper", "fallback": "auto"}})
+    only = {("transcription", "engine")}
+    assert changes(there, here, only) == {"transcription": {"engine": "mlx_whisper"}}
 
 
 def test_a_field_names_its_widget() -> None:
