@@ -68,9 +68,12 @@ def test_ctrl_c_leaves_a_half_that_the_same_command_goes_on_with(
     environment: dict[str, str], hub: Hub
 ) -> None:
     hub.gate.clear()
+    # Where the tests run in a shell's background Ctrl-C is ignored, by what they start as well.
+    here = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         [*COMMAND, "pull", "tiny"], cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True
     )
+    signal.signal(signal.SIGINT, here)
     assert hub.half_way.wait(30)
     until_kept(Path(environment["HF_HUB_CACHE"]))
     process.send_signal(signal.SIGINT)
