@@ -13,6 +13,7 @@ from quart import current_app
 from backend.bus import Bus
 from backend.cluster import Cluster
 from backend.cluster.bus import SharedBus
+from backend.defaults import Defaults
 from backend.desks import Desks
 from backend.doctor import Doctor
 from backend.hearing.ears import Ears
@@ -38,6 +39,7 @@ class Parts:
     """Everything that is alive while the server serves."""
 
     settings: Settings
+    defaults: Defaults
     bus: Bus
     history: History
     ears: Ears
@@ -66,10 +68,23 @@ class Parts:
         ears, meters = Ears(), Meters()
         pulls = Pulls(bus)
         desks = Desks(bus, pulls, settings.model_idle_seconds)
-        sessions = Sessions(settings, bus, ears, desks, meters)
+        defaults = Defaults(settings)
+        sessions = Sessions(settings, defaults, bus, ears, desks, meters)
         recordings = ThreadPoolExecutor(settings.max_uploads, "recording")
         sinks = Sinks(settings, history, bus)
-        made = cls(settings, bus, history, ears, pulls, desks, sessions, meters, sinks, recordings)
+        made = cls(
+            settings,
+            defaults,
+            bus,
+            history,
+            ears,
+            pulls,
+            desks,
+            sessions,
+            meters,
+            sinks,
+            recordings,
+        )
         if isinstance(bus, SharedBus):
             made.cluster = Cluster(settings, bus, history, made.read)
         return made

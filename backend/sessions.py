@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from backend import profiles
 from backend.bus import Bus
+from backend.defaults import Defaults
 from backend.desks import Desks, Taken
 from backend.engines import EngineError
 from backend.hearing.ears import Ears
@@ -43,15 +43,21 @@ class Sessions:
     """Lives on the event loop."""
 
     def __init__(
-        self, settings: Settings, bus: Bus, ears: Ears, desks: Desks, meters: Meters
+        self,
+        settings: Settings,
+        defaults: Defaults,
+        bus: Bus,
+        ears: Ears,
+        desks: Desks,
+        meters: Meters,
     ) -> None:
         self._settings = settings
+        self._defaults = defaults
         self._bus = bus
         self._ears = ears
         self._desks = desks
         desks.rested = self._tell_status_soon
         self._meters = meters
-        self._configured: dict[str, Any] = {}
         self._lost = 0.0
         self._overruns = 0
         self._open: dict[str, Session] = {}
@@ -95,24 +101,12 @@ class Sessions:
         word = ["wake_word"] if self._main.profile.wake_word.enabled else []
         return [*vad, *word, "transcription"]
 
-    def resolve(self, name: str | None, changes: Mapping[str, Any]) -> tuple[str, Profile]:
-        """Return a profile's name and its settings with the changes laid over them.
-
-        In between lies what `configure` was told.
-
-        Raises `Problem` 404 or 400.
-        """
-        name = self._settings.default_profile if name is None else name
-        profile = profiles.find(name, self._settings.profiles_dir)
-        profile = changed(profile, {"transcription": self._configured})
-        return name, changed(profile, changes)
-
     async def engine_status(self) -> EngineStatus:
         """Return the engine that listens, or the one that the default profile would take."""
         if self._main:
             return self._main.reader.taken.status()
         try:
-            _, profile = self.resolve(None, {})
+            _, profile = self._defaults.resolve(None, {})
         except Problem:  # A default profile that can't be used is told of at the start.
             profile = Profile()
         return await self._desks.status(profile.transcription)
@@ -134,7 +128,7 @@ class Sessions:
 
     async def _start(self, name: str | None, changes: Mapping[str, Any], restart: bool) -> Session:
         async with self._changing:
-            name, profile = self.resolve(name, changes)
+            name, profile = self._defaults.resolve(name, changes)
             if self._main and not restart:
                 raise conflict(
                     f"listening already with profile {self._main.name!r}; stop it first, or send "
@@ -197,17 +191,11 @@ class Sessions:
 
     def _with(self, given: Mapping[str, Any]) -> Profile:
         """Return what listens now, or would by default, with a change of the transcription."""
-        profile = self._main.profile if self._main else self.resolve(None, {})[1]
+        profile = self._main.profile if self._main else self._defaults.resolve(None, {})[1]
         return changed(profile, {"transcription": given})
 
     def _apply(self, given: Mapping[str, Any], profile: Profile, taken: Taken) -> None:
-        names = {*given}
-        if "engine" in given:
-            names |= {"model", "options"}
-        if "fallback" in given:
-            names.add("fallback_model")
-        told = profile.transcription.model_dump(include=names)
-        self._configured = {**self._configured, **told}
+        self._defaults.configure(given, profile)
         if self._main and not self._main.done.is_set():
             old = self._main.switch(profile, taken)
             self._watch(self._give_back_once_read(self._main, old))
@@ -259,7 +247,7 @@ class Sessions:
 
     async def open(self, request: SessionRequest, source: StreamSource) -> Session:
         """Open a session fed by a client. Raises `Problem`."""
-        name, profile = self.resolve(request.profile, request.custom_config)
+        name, profile = self._defaults.resolve(request.profile, request.custom_config)
         session_id = request.session_id or new_id()
         opening = self._watch(self._begin(session_id, name, profile, source))
         return await asyncio.shield(opening)

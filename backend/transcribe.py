@@ -20,7 +20,7 @@ async def transcribe_file(settings: Settings, path: Path, wanted: Mapping[str, A
     parts = Parts.of(settings.model_copy(update={"history": False}))
     given = {name: wish for name, wish in wanted.items() if wish is not None}
     try:
-        _, profile = parts.sessions.resolve(None, {"transcription": given})
+        _, profile = parts.defaults.resolve(None, {"transcription": given})
         with path.open("rb") as file:
             taken = await parts.desks.take(profile.transcription)
             print(f"engine: {taken.desk.engine.name} ({taken.reason})", file=sys.stderr)

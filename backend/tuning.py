@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from backend.problems import Problem, bad_request, conflict
-from common.profile import BadProfile, Profile, TranscriptionPart, alike, merged
+from common.profile import BadProfile, Profile, TranscriptionPart, dropped, merged
 
 FIXED: Mapping[str, tuple[str, ...]] = {
     "audio": ("device", "source", "channel"),
@@ -29,27 +29,13 @@ def changed(profile: Profile, changes: Mapping[str, Any]) -> Profile:
 
     Another engine comes without what is the first one's own. Raises `Problem` 400.
     """
+    wanted = changes.get("transcription")
+    if isinstance(wanted, Mapping):
+        profile = _without(profile, dropped(profile.transcription, wanted))
     try:
-        return merged(_without(profile, _dropped(profile, changes)), changes)
+        return merged(profile, changes)
     except BadProfile as error:
         raise bad_request(str(error), "Invalid configuration") from error
-
-
-def _dropped(profile: Profile, changes: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return what of the transcription goes with an engine that changes replace by another.
-
-    A fallback's model without a fallback is taken for one of Whisper's.
-    """
-    wanted = changes.get("transcription")
-    if not isinstance(wanted, Mapping):
-        return ()
-    part = profile.transcription
-    names: tuple[str, ...] = ()
-    if "engine" in wanted and not alike(part.engine, wanted["engine"]):
-        names += ("model", "options")
-    if "fallback" in wanted and not alike(part.fallback or "auto", wanted["fallback"] or "auto"):
-        names += ("fallback_model",)
-    return names
 
 
 def _without(profile: Profile, names: tuple[str, ...]) -> Profile:

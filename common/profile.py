@@ -282,7 +282,20 @@ def merged(profile: Profile, changes: Mapping[str, Any]) -> Profile:
     return parse(_over(profile.model_dump(), changes))
 
 
-def alike(one: object, other: object) -> bool:
+def dropped(part: TranscriptionPart, changes: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return which settings go with an engine that changes replace by another.
+
+    A fallback's model without a fallback is taken for one of Whisper's.
+    """
+    names: tuple[str, ...] = ()
+    if "engine" in changes and not _alike(part.engine, changes["engine"]):
+        names += ("model", "options")
+    if "fallback" in changes and not _alike(part.fallback or "auto", changes["fallback"] or "auto"):
+        names += ("fallback_model",)
+    return names
+
+
+def _alike(one: object, other: object) -> bool:
     """Return whether two engines read the same models: ``auto`` reads those of mlx_whisper."""
     whisper = ("auto", "mlx_whisper")
     return one == other or (one in whisper and other in whisper)

@@ -10,7 +10,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from common.profile import Profile, alike
+from common.profile import Profile, dropped
 
 Path = tuple[str, ...]
 Kind = Literal["switch", "choice", "number", "whole", "text", "list", "json"]
@@ -275,11 +275,8 @@ def changes(before: Profile, after: Profile, only: Container[Path] | None = None
     for field, _, value in differences(before, after):
         if only is None or field.path in only:
             put(changed, field.path, value)
-    # Another engine would come without what is shown of these.
-    wanted, old, new = changed.get("transcription", {}), before.transcription, after.transcription
-    if "engine" in wanted and not alike(old.engine, new.engine):
-        wanted.setdefault("model", new.model)
-        wanted.setdefault("options", new.options)
-    if "fallback" in wanted and not alike(old.fallback or "auto", new.fallback or "auto"):
-        wanted.setdefault("fallback_model", new.fallback_model)
+    wanted = changed.get("transcription", {})
+    for name in dropped(before.transcription, wanted):
+        # Another engine would come without what is shown of these.
+        wanted.setdefault(name, getattr(after.transcription, name))
     return changed

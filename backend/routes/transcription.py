@@ -191,7 +191,7 @@ def _decoded(text: str) -> bytes:
 
 async def _transcribe(here: Parts, wish: TranscribeRequest, spool: IO[bytes]) -> Transcript:
     given = wish.model_dump(include={"language", "prompt", "words"}, exclude_unset=True)
-    _, profile = here.sessions.resolve(None, {"transcription": given})
+    _, profile = here.defaults.resolve(None, {"transcription": given})
     job = Job(
         transcription=profile.transcription,
         vad=profile.vad,

@@ -218,13 +218,13 @@ async def test_stop_does_not_wait_for_a_model_that_configure_loads(
     assert await asyncio.wait_for(parts.sessions.stop(), 20) == 1
     arrived.set()
     assert (await changing).transcription.words
-    assert parts.sessions.resolve(None, {})[1].transcription.words
+    assert parts.defaults.resolve(None, {})[1].transcription.words
 
 
 async def test_of_two_changes_at_once_neither_is_lost(parts: Parts) -> None:
     wishes = [ConfigureRequest(engine="pocketsphinx", words=True), ConfigureRequest(prompt="Oslo")]
     await asyncio.gather(*(parts.sessions.configure(wish) for wish in wishes))
-    _, profile = parts.sessions.resolve(None, {})
+    _, profile = parts.defaults.resolve(None, {})
     now = profile.transcription
     assert (now.engine, now.words, now.prompt) == ("pocketsphinx", True, "Oslo")
 
@@ -244,7 +244,7 @@ async def test_what_configure_answers_is_what_the_next_session_has(parts: Parts)
     ]:
         answer = (await parts.sessions.configure(wish)).transcription
         assert answer.model == model
-        assert parts.sessions.resolve(None, {})[1].transcription == answer
+        assert parts.defaults.resolve(None, {})[1].transcription == answer
 
 
 async def test_a_change_that_cannot_be_leaves_all_as_it_was(parts: Parts) -> None:
@@ -252,7 +252,7 @@ async def test_a_change_that_cannot_be_leaves_all_as_it_was(parts: Parts) -> Non
         await parts.sessions.configure(
             ConfigureRequest(engine="pocketsphinx", options={"loud": True})
         )
-    assert parts.sessions.resolve(None, {})[1].transcription.engine == "auto"
+    assert parts.defaults.resolve(None, {})[1].transcription.engine == "auto"
 
 
 async def test_stop_breaks_off_a_start_that_waits(

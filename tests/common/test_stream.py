@@ -202,9 +202,10 @@ async def test_who_leaves_a_stream_is_answered_however_much_waits() -> None:
         stream = client.events()
         async with aclosing(cast("AsyncGenerator[Event]", aiter(stream))) as events:
             assert (await anext(events)).event == "welcome"
-            await asyncio.sleep(0.1)  # Now more waits than is read ahead.
             socket = stream._socket
-        assert socket is not None
+            assert socket is not None
+            while not socket.recv_messages.paused:  # noqa: ASYNC110
+                await asyncio.sleep(0)
         assert socket.close_code == CloseCode.NORMAL_CLOSURE
 
 
